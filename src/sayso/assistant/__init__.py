@@ -1,0 +1,1 @@
+"""The assistant: answers from the release and the community's posts."""

@@ -1,0 +1,104 @@
+"""Finding the community's posts that bear on a question: full text, the newest first among equals.
+
+Permission is checked again at the moment of reading, so an objection or a deletion is out of the
+answers before its record is out of the tables.
+"""
+
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+from lance.query import MatchQuery
+from msgspec import Struct
+
+from sayso.corpus.store import Store
+from sayso.gate.keyset import KeySet
+from sayso.rights import objections, tombstones
+from sayso.rights.database import Rights
+from sayso.workspace import Workspace
+
+HALF_LIFE_DAYS: Final = 180.0
+CANDIDATES: Final = 40
+NEAR: Final = 0.35  # of the best score; what scores less does not bear on the question
+
+# Words that say nothing of what is asked; German and English.
+_FILLERS: Final = frozenset(
+    resources.files("sayso.assistant").joinpath("fillers.txt").read_text("utf-8").split()
+)
+
+
+_COLUMNS: Final = "key account_key id handle service written language text".split()
+
+
+class Source(Struct, frozen=True):
+    """A post that an answer draws on."""
+
+    id: str
+    handle: str
+    service: str
+    date: str
+    excerpt: str
+    language: str
+    score: float = 0.0
+
+
+def search(
+    workspace: Workspace, question: str, limit: int, now: datetime | None = None
+) -> list[Source]:
+    """Return the posts that bear on a question, best first.
+
+    The score is BM25 (Robertson & Zaragoza 2009, as Lance computes it), weighted by age so that
+    of two posts that fit alike the newer one wins.
+    """
+    words = [w for w in re.findall(r"\w+", question.lower()) if w not in _FILLERS]
+    dataset = Store(workspace).retrieval.open()
+    if not words or not limit or not dataset.count_rows():
+        return []
+    hits = dataset.scanner(
+        full_text_query=MatchQuery(" ".join(words), "text"),
+        limit=CANDIDATES,
+        columns=[
+            "key",
+            "account_key",
+            "id",
+            "handle",
+            "service",
+            "written",
+            "language",
+            "text",
+            "_score",
+        ],
+    ).to_table()
+    rows = _permitted(workspace, hits.to_pylist())
+    moment = now or datetime.now(UTC)
+    for row in rows:
+        age = max(0.0, (moment - row["written"]).total_seconds() / 86400)
+        row["rank"] = row["_score"] * (0.6 + 0.4 * 0.5 ** (age / HALF_LIFE_DAYS))
+    rows.sort(key=lambda row: -row["rank"])
+    floor = rows[0]["rank"] * NEAR if rows else 0.0
+    return [
+        Source(
+            id=row["id"],
+            handle=row["handle"],
+            service=row["service"],
+            date=f"{row['written']:%Y-%m-%d}",
+            excerpt=row["text"],
+            language=row["language"],
+            score=round(row["rank"], 3),
+        )
+        for row in rows[:limit]
+        if row["rank"] >= floor
+    ]
+
+
+def _permitted(workspace: Workspace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    rights = Rights(workspace)
+    accounts = np.array([row["account_key"] for row in rows], dtype=np.uint64)
+    objected = KeySet(objections.objectors(rights)).contains(accounts)
+    with rights.reading() as connection:
+        gone = tombstones.find(connection, [row["key"] for row in rows])
+    return [
+        row for row, no in zip(rows, objected, strict=True) if not no and row["key"] not in gone
+    ]

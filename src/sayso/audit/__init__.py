@@ -1,0 +1,1 @@
+"""Proofs: rebuilt cells, intact ledger, erased bytes. Reads everything, changes nothing."""

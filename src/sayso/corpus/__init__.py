@@ -1,0 +1,1 @@
+"""Admitted records, cleaned, grouped into cells."""

@@ -1,0 +1,216 @@
+"""The facts of all stored records, judged by the gate; and the note of it in the ledger."""
+
+import hashlib
+import io
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import polars as pl
+from msgspec import Struct
+
+from sayso.corpus.duplicates import shared_by_several
+from sayso.corpus.store import Store
+from sayso.errors import UsageError
+from sayso.gate import gate
+from sayso.gate.keyset import KeySet
+from sayso.gate.policy import Policy
+from sayso.gate.policy import load as load_policy
+from sayso.rights import ledger, objections, people, tombstones
+from sayso.rights.database import Rights
+from sayso.settings import dump
+from sayso.workspace import Workspace, write_atomically
+
+_FACT_COLUMNS: Final = [
+    "id",
+    "key",
+    "rev",
+    "service",
+    "surface",
+    "account_key",
+    "co_authors",
+    "audience",
+    "created_at",
+    "ingested_at",
+    "date_state",
+    "train_signal",
+    "reply_key",
+    "quote_key",
+    "print_key",
+]
+
+
+class Judged(Struct, frozen=True):
+    """Every record's verdict at one moment.
+
+    `records` has a row for each stored record; `absent` counts those that are not stored any more
+    (or never were), by the reason of their tombstone.
+    """
+
+    at: datetime
+    policy: Policy
+    records: pl.DataFrame
+    absent: dict[str, int]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Verdicts of all records ever named: {'allowed': {...}, 'denied': {...}, 'held': ...}."""
+        table = gate.counts(self.records)
+        for reason, number in sorted(self.absent.items()):
+            table["denied"][reason] = table["denied"].get(reason, 0) + number
+        return table
+
+
+def judge_all(workspace: Workspace, at: datetime, policy: Policy | None = None) -> Judged:
+    """Judge every stored record as of a moment."""
+    rights, store = Rights(workspace), Store(workspace)
+    policy = policy or load_policy(workspace.settings.policy)
+    stones = tombstones.frame(rights)
+    facts = _facts(workspace, rights, store, stones)
+    judged = gate.judge(facts, KeySet(objections.objectors(rights)), policy, at)
+    absent = dict(stones.group_by("reason").len().iter_rows())
+    return Judged(at, policy, judged, absent)
+
+
+def explain(workspace: Workspace, record_id: str, at: datetime) -> tuple[str, list[gate.Finding]]:
+    """Return the verdict on one record ('rule' that decided) and how each rule looked at it.
+
+    Raises:
+        UsageError: no record of this id was ever seen.
+    """
+    rights, store = Rights(workspace), Store(workspace)
+    key = workspace.pseudonyms.number("record", record_id)
+    stones = tombstones.frame(rights)
+    facts = _facts(workspace, rights, store, stones).filter(pl.col("key") == key)
+    if len(facts):
+        objectors = KeySet(objections.objectors(rights))
+        found = gate.findings(facts, objectors, load_policy(workspace.settings.policy), at)
+        return next((f.rule for f in found if f.fired), "allowed"), found
+    with rights.reading() as connection:
+        stone = tombstones.find(connection, [key]).get(key)
+    if stone is None:
+        raise UsageError(
+            "no record of this id was ever seen here", "ids are those of the imported files"
+        )
+    reasons = {
+        tombstones.DELETED: "it was deleted on its service; nothing of it is kept",
+        tombstones.DIRECT_MESSAGE: "a private message, refused at the door; nothing was stored",
+        tombstones.OBJECTION: "its author objected; it was erased",
+    }
+    evidence: dict[str, object] = {"since": stone.at, "audience": stone.audience}
+    return stone.reason, [
+        gate.Finding(stone.reason, "denied", True, reasons[stone.reason], evidence)
+    ]
+
+
+def note(workspace: Workspace, judged: Judged) -> int:
+    """Write the verdicts that changed since the last note to the ledger; return how many did.
+
+    The changes lie in a Parquet file named by its hash (key, before, after); the entry holds the
+    hash, so the chain covers every single change.
+    """
+    path = workspace.content / "verdicts.parquet"
+    after = judged.records.select("key", after="rule")
+    stones = tombstones.frame(Rights(workspace)).select("key", after="reason")
+    after = pl.concat([after, stones]).unique("key", keep="first").sort("key")
+    before = (
+        pl.read_parquet(path)
+        if path.exists()
+        else pl.DataFrame(schema={"key": pl.UInt64, "before": pl.String})
+    )
+    changes = (
+        before.join(after, on="key", how="full", coalesce=True)
+        .filter(pl.col("before").ne_missing(pl.col("after")))
+        .sort("key")
+    )
+    if not len(changes):
+        return 0
+    data = io.BytesIO()
+    changes.write_parquet(data)
+    digest = hashlib.blake2b(data.getvalue(), digest_size=16).hexdigest()
+    write_atomically(workspace.content / "verdict-changes" / f"{digest}.parquet", data.getvalue())
+    with Rights(workspace).writing() as connection:
+        ledger.append(
+            connection,
+            "gate",
+            {
+                "at": judged.at.isoformat(),
+                "policy": judged.policy.name,
+                "policy_hash": judged.policy.digest,
+                "changed": len(changes),
+                "changes": digest,
+                "allowed": sum(judged.counts["allowed"].values()),
+                "denied": judged.counts["denied"],
+                "held": judged.counts["held"],
+            },
+        )
+    verdicts = io.BytesIO()
+    after.rename({"after": "before"}).write_parquet(verdicts)
+    write_atomically(path, verdicts.getvalue())
+    return len(changes)
+
+
+def _facts(
+    workspace: Workspace, rights: Rights, store: Store, stones: pl.DataFrame
+) -> pl.DataFrame:
+    records = store.records.read(_FACT_COLUMNS).join(stones, on="key", how="anti")
+    accounts = people.frame(rights)
+    audiences = pl.concat(
+        [
+            store.records.read(["key", "audience"]),
+            stones.select("key", "audience"),
+        ]
+    ).unique("key", keep="last")
+    objecting = _records_of_objectors(rights, store, stones)
+    return (
+        records.join(accounts, on="account_key", how="left")
+        .join(
+            audiences.select(reply_key="key", parent_audience="audience"),
+            on="reply_key",
+            how="left",
+        )
+        .join(_shared(workspace, store, accounts), on="print_key", how="left")
+        .with_columns(
+            is_reply=pl.col("reply_key") != 0,
+            quotes_objector=pl.col("quote_key").is_in(objecting.implode())
+            & (pl.col("quote_key") != 0),
+        )
+        .sort("key")
+    )
+
+
+def _records_of_objectors(rights: Rights, store: Store, stones: pl.DataFrame) -> pl.Series:
+    objectors = KeySet(objections.objectors(rights))
+    owned = pl.concat(
+        [store.records.read(["key", "account_key"]), stones.select("key", "account_key")]
+    )
+    return owned.filter(pl.Series(objectors.contains(owned["account_key"].to_numpy())))["key"]
+
+
+def _shared(workspace: Workspace, store: Store, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Mark the fingerprints whose text came from several people."""
+    prints = (
+        store.fingerprints.read()
+        .join(accounts.select("account_key", "person_key"), on="account_key", how="left")
+        .with_columns(pl.coalesce("person_key", "account_key"))
+        .sort("key")
+    )
+    several = shared_by_several(
+        exact=prints["exact"].to_numpy(),
+        signatures=prints["signature"].list.to_array(64).to_numpy()
+        if prints["signature"].dtype == pl.List
+        else prints["signature"].to_numpy(),
+        people=prints["person_key"].to_numpy(),
+        long=prints["long"].to_numpy(),
+        threshold=workspace.settings.corpus.near_duplicate,
+    )
+    return pl.DataFrame({"print_key": prints["key"], "shared_by_several": several})
+
+
+def use_policy(workspace: Workspace, name: str) -> None:
+    """Make a policy the workspace's own and note the change, with its hash, in the ledger."""
+    policy = load_policy(name)
+    settings = msgspec.structs.replace(workspace.settings, policy=name)
+    with Rights(workspace).writing() as connection:
+        ledger.append(connection, "policy", {"name": policy.name, "hash": policy.digest})
+    write_atomically(workspace.settings_file, dump(settings))

@@ -1,0 +1,55 @@
+"""Following a live stream of JSON lines: stored in small batches, as they come."""
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+from sayso.corpus.ingest import Report, store_batch
+from sayso.corpus.store import Store
+from sayso.rights.database import Rights
+from sayso.sources import jsonl
+from sayso.workspace import Workspace
+
+FLUSH_SECONDS: Final = 0.5
+FLUSH_LINES: Final = 500
+
+Item = jsonl.Event | jsonl.Rejected | jsonl.Refused
+
+
+def listen(
+    workspace: Workspace,
+    stream: BinaryIO,
+    name: str,
+    on_batch: Callable[[Report], None] = lambda report: None,
+) -> Report:
+    """Store what comes in until the stream ends; a line is stored within about half a second.
+
+    At least once in, exactly once stored: lines sent again after a crash change nothing.
+    """
+    items: queue.Queue[Item | None] = queue.Queue(maxsize=10 * FLUSH_LINES)
+
+    def read() -> None:
+        for item in jsonl.read_stream(stream, name):
+            items.put(item)
+        items.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    rights, store, report = Rights(workspace), Store(workspace), Report(files=1)
+    ended = False
+    while not ended:
+        batch: list[Item] = []
+        item = items.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) >= FLUSH_LINES:
+                break
+            try:
+                item = items.get(timeout=FLUSH_SECONDS)
+            except queue.Empty:
+                break
+        else:
+            ended = True
+        store_batch(workspace, rights, store, batch, report)
+        on_batch(report)
+    return report

@@ -1,0 +1,414 @@
+"""`sayso demo`: the whole story on real parts, each step checked; it fails if one does not hold."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+import psutil
+from rich.panel import Panel
+
+from sayso import report
+from sayso.assistant.chat import Assistant
+from sayso.assistant.engine import Options
+from sayso.assistant.retrieval import search
+from sayso.audit.erasure import audit
+from sayso.audit.verify import verify
+from sayso.corpus import admission, ingest
+from sayso.corpus.store import Store
+from sayso.errors import SaysoError, UsageError
+from sayso.rights import ledger, objections, people, receipts
+from sayso.rights.database import Rights, now
+from sayso.settings import Cells, Corpus, Settings, dump
+from sayso.training import evaluate
+from sayso.training.adapters import AdapterStore
+from sayso.training.lora import Tokenizer
+from sayso.training.releases import Release
+from sayso.training.train import look, train
+from sayso.workspace import Workspace, write_atomically
+
+DEFAULT_TOKENS: Final = 24_000
+MARKER: Final = "demo.json"
+# Not a secret: with it everybody's demonstration draws the same shards on the same records.
+DEMO_KEY: Final = b"sayso demonstration key, public!"
+SAMPLE: Final = Path(__file__).parents[2] / "sample"
+SAMPLE_OBJECTOR: Final = "p:benno_b"
+SAMPLE_QUESTIONS: Final = (
+    "When does the ferry Gerda leave on Sundays?",
+    "Wann hat die Bäckerei Krümel geschlossen?",
+)
+
+
+def run(home: Path, data: Path | None, tokens: int | None, report_file: Path | None) -> None:
+    """Tell the story in a fresh workspace at `home`.
+
+    Raises:
+        UsageError: there is a workspace at `home` that is not a demonstration's.
+        SaysoError: a step did not hold.
+    """
+    story = Story(home, data or SAMPLE, tokens or DEFAULT_TOKENS, is_sample=data is None)
+    with _Memory() as memory:
+        try:
+            story.tell()
+        finally:
+            story.figures["peak_memory_mb"] = memory.peak_mb
+            story.figures["seconds"]["total"] = round(time.monotonic() - story.begun, 1)
+            if report_file:
+                write_atomically(report_file, json.dumps(story.figures, indent=2).encode() + b"\n")
+    report.out.print(
+        Panel(
+            f"Every step held. {story.figures['seconds']['total']:.0f} s in all, "
+            f"at most {memory.peak_mb} MB of memory.",
+            style="green",
+        )
+    )
+
+
+class Story:
+    """The steps, in order; each leaves its figures."""
+
+    def __init__(self, home: Path, data: Path, tokens: int, *, is_sample: bool) -> None:
+        self.home, self.data, self.tokens, self.is_sample = home, data, tokens, is_sample
+        self.begun = time.monotonic()
+        self.at: datetime = now()
+        self.workspace: Workspace
+        self.control: Release
+        self.rebuilt: Release
+        self.person = ""
+        self.figures: dict[str, Any] = {
+            "verdicts": {},
+            "tokens_trained": 0,
+            "cells": 0,
+            "loss": {"before": None, "after": None},
+            "seconds": {"total": 0.0, "train": None, "gone": None, "rebuilt": None},
+            "hashes": {"rebuilt": None, "counterfactual": None, "control": None},
+            "bit_identical": False,
+            "peak_memory_mb": 0,
+            "steps": {},
+        }
+
+    def tell(self) -> None:
+        """Go through all steps."""
+        self.step("1. Records come in", self.take_in)
+        self.step("2. The gate decides", self.judge)
+        self.step("3. Cells train", self.train)
+        self.step("4. The assistant answers, and names its sources", self.ask)
+        self.step("5. Somebody objects", self.object)
+        self.step("6. The same world, had they always objected", self.counterfactual)
+        self.step("7. Proofs", self.prove)
+
+    def step(self, title: str, act: Callable[[], None]) -> None:
+        """Do one step and note whether it held."""
+        report.out.rule(f"[b]{title}[/b]", align="left")
+        self.figures["steps"][title] = False
+        act()
+        self.figures["steps"][title] = True
+
+    def take_in(self) -> None:
+        """Import the records into a fresh workspace."""
+        _make_room(self.home)
+        authors = 0
+        self.workspace = self._create(self.home, Settings())
+        with report.bytes_progress("importing") as progress:
+            done = ingest.import_paths(self.workspace, [self.data], progress)
+        _check(done.stored > 0, "no record was stored")
+        report.imported(self.workspace, done, as_json=False)
+        attested = _attest(self.workspace)
+        if attested:
+            report.out.print(
+                f"The source says nothing of ages. For this demonstration its operator attests "
+                f"that its {attested} authors are adults; the ledger notes it."
+            )
+        authors = len(people.frame(Rights(self.workspace))["person_key"].unique())
+        self._settle(authors)
+
+    def judge(self) -> None:
+        """Judge all records; the counts must add up to all records ever seen."""
+        judged = admission.judge_all(self.workspace, self.at)
+        admission.note(self.workspace, judged)
+        report.verdicts(judged, as_json=False)
+        counts = judged.counts
+        allowed = sum(counts["allowed"].values())
+        every = len(judged.records) + sum(judged.absent.values())
+        total = allowed + sum(counts["denied"].values()) + sum(counts["held"].values())
+        _check(total == every, f"{total} verdicts on {every} records")
+        _check(allowed > 0, "the gate allowed nothing, so there is nothing to train on")
+        self.figures["verdicts"] = {
+            "allowed": allowed,
+            "denied": counts["denied"],
+            "held": counts["held"],
+        }
+
+    def train(self) -> None:
+        """Train all cells and measure the loss on people who are in none."""
+        begun = time.monotonic()
+        with report.cells_progress("training") as progress:
+            outcome = train(self.workspace, self.at, progress)
+        self.figures["seconds"]["train"] = round(time.monotonic() - begun, 1)
+        self.figures["tokens_trained"] = outcome.tokens_trained
+        self.figures["cells"] = outcome.cells
+        self.control = outcome.release
+        report.trained(outcome, as_json=False)
+        _check(outcome.tokens_trained <= self.tokens, "more tokens were trained than asked for")
+        situation = look(self.workspace, self.at)
+        measured = evaluate.evaluate(
+            self.workspace, situation.prepared, situation.base, situation.recipe, self.control
+        )
+        if measured is None:
+            report.out.print("Nobody is held out, so the loss cannot be measured.")
+            return
+        picture = self.home / "loss.png"
+        evaluate.draw(measured, picture)
+        self.figures["loss"] = {
+            "before": round(measured.before, 4),
+            "after": round(measured.after, 4),
+            "people": measured.people,
+            "tokens": measured.tokens,
+            "languages": msgspec.to_builtins(measured.languages),
+        }
+        report.out.print(
+            f"loss on {measured.people} people the model never saw: "
+            f"{measured.before:.3f} → [b]{measured.after:.3f}[/b] nats a token ({picture})"
+        )
+        _check(measured.after < measured.before, "the held-out loss did not fall")
+
+    def ask(self) -> None:
+        """Ask what the posts know; for the sample also about a post that arrives only now."""
+        questions = SAMPLE_QUESTIONS if self.is_sample else (self._question(),)
+        self.assistant = Assistant.start(self.workspace)
+        for question in questions:
+            self._answer(question)
+        if self.is_sample:
+            begun = time.monotonic()
+            ingest.import_paths(self.workspace, [SAMPLE / "today.json"])
+            admission_now = admission.judge_all(self.workspace, now())
+            from sayso.corpus.prepare import sync_retrieval
+
+            sync_retrieval(self.workspace, admission_now)
+            found = search(self.workspace, "Wo liegt heute der Fahrplan-Aushang der Gerda?", 4)
+            fresh = time.monotonic() - begun
+            _check(any(s.id == "quay:today" for s in found), "the new post is not found")
+            report.out.print(
+                f"\nA post that arrived just now can be asked about after {fresh:.1f} s."
+            )
+            self._answer("Wo liegt heute der Fahrplan-Aushang der Gerda?")
+
+    def object(self) -> None:
+        """Object for a person; watch them leave answers, model and disk."""
+        self.person = SAMPLE_OBJECTOR if self.is_sample else self._most_trained()
+        begun = time.monotonic()
+        rights = Rights(self.workspace)
+        reason = objections.SUGGESTED_REASONS["en"][1]
+        (made,) = objections.receive(rights, self.person, reason=reason, channel="demonstration")
+        claims = receipts.verify(made.receipt, self.workspace.keys / "receipts.pub.jwk")
+        _check(claims["number"] == made.number, "the receipt is another's")
+        report.out.print(
+            f"accepted as {made.number} after {time.monotonic() - begun:.2f} s, receipt signed and "
+            "checked"
+        )
+        gone: list[float] = []
+
+        def swap(release: Release) -> None:
+            self.assistant.follow()
+            gone.append(time.monotonic() - begun)
+
+        with report.cells_progress("rebuilding") as progress:
+            outcome = train(self.workspace, self.at, progress, swap)
+        self.rebuilt = outcome.release
+        self.figures["seconds"]["gone"] = round(gone[0], 2)
+        self.figures["seconds"]["rebuilt"] = round(time.monotonic() - begun, 1)
+        report.out.print(
+            f"served without them after [b]{gone[0]:.1f} s[/b]"
+            + (f" ({outcome.interim.name})" if outcome.interim else "")
+            + f"; {outcome.cells_built} of {outcome.cells} cells rebuilt after "
+            f"{self.figures['seconds']['rebuilt']:.1f} s: {outcome.release.name}"
+        )
+        _check(self.assistant.release == outcome.release.name, "another release is served")
+        with rights.reading() as connection:
+            keys = [account.key for account in people.find(connection, self.person)]
+        left = Store(self.workspace).retrieval.read(["account_key"])
+        _check(not left["account_key"].is_in(keys).any(), "their posts can still be found")
+        self.assistant.engine.close()
+
+    def counterfactual(self) -> None:
+        """Train from nothing in a world where the objection stood before the first record."""
+        other = self._create(self.home / "counterfactual", self.workspace.settings)
+        objections.receive(Rights(other), self.person, channel="demonstration")
+        ingest.import_paths(other, [self.data])
+        _attest(other)
+        with report.cells_progress("training from nothing") as progress:
+            outcome = train(other, self.at, progress)
+        hashes = {
+            "rebuilt": self.rebuilt.hash,
+            "counterfactual": outcome.release.hash,
+            "control": self.control.hash,
+        }
+        self.figures["hashes"] = hashes
+        names = {
+            "rebuilt": "rebuilt after the objection",
+            "counterfactual": "never saw them",
+            "control": "before the objection (control)",
+        }
+        for name, value in hashes.items():
+            report.out.print(f"  {names[name]:<32}{value}", markup=False)
+        identical = hashes["rebuilt"] == hashes["counterfactual"]
+        differs = hashes["control"] != hashes["rebuilt"]
+        self.figures["bit_identical"] = identical and differs
+        _check(identical, "the rebuilt release is not the one that never saw them")
+        _check(differs, "the control does not differ: the objection changed nothing")
+        report.out.print("[green]bit-identical[/green], and the control differs")
+        shutil.rmtree(other.home)
+
+    def prove(self) -> None:
+        """Rebuild cells, decode the raw bytes, and see that a tampered byte is noticed."""
+        with report.cells_progress("rebuilding") as progress:
+            verdict = verify(self.workspace, 2, progress)
+        report.verdict(verdict, as_json=False)
+        _check(verdict.passed, "verification failed")
+        erased = audit(self.workspace)
+        report.verdict(erased, as_json=False)
+        _check(erased.passed, "the audit failed")
+        key = self.rebuilt.trained_on[0]
+        path = AdapterStore(self.workspace).path(key)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        noticed = not verify(self.workspace, 1).passed
+        write_atomically(path, whole)
+        report.out.print(f"one tampered bit in an adapter: {'noticed' if noticed else 'missed'}")
+        _check(noticed, "a tampered byte was not noticed")
+
+    def _create(self, home: Path, settings: Settings) -> Workspace:
+        workspace = Workspace.create(home, settings, DEMO_KEY)
+        write_atomically(workspace.home / MARKER, b"{}\n")
+        return workspace
+
+    def _settle(self, authors: int) -> None:
+        """Fix grid and sample before the first training; from then on they are constants."""
+        workspace = self.workspace
+        written = Store(workspace).records.read(["created_at"])["created_at"].drop_nulls()
+        years = (written.max().year - written.min().year) if len(written) else 0  # type: ignore[union-attr, operator]
+        settings = msgspec.structs.replace(
+            workspace.settings,
+            community="Muschelhaven" if self.is_sample else "this community",
+            cells=Cells(
+                shards=4,
+                periods="months" if years < 2 else "calendar",
+                era="forever",
+                held_out=round(min(0.34, max(0.1, 8 / max(1, authors))), 3),
+            ),
+        )
+        write_atomically(workspace.settings_file, dump(settings))
+        self.workspace = Workspace.open(self.home)
+        rate = self._sample_rate()
+        settings = msgspec.structs.replace(settings, corpus=Corpus(sample_rate=rate))
+        write_atomically(workspace.settings_file, dump(settings))
+        self.workspace = Workspace.open(self.home)
+
+    def _sample_rate(self) -> float:
+        """The share of records, by their own keyed hashes, that holds at most the tokens asked for.
+
+        Decided once, over everything that came in, whoever objects later.
+        """
+        situation = look(self.workspace, self.at)
+        tokenizer = Tokenizer(situation.base.folder)
+        longest = situation.recipe.sequence_tokens
+        rows = situation.prepared.training.sort("order")
+        counts = [sum(map(len, tokenizer.sequences(t, longest))) for t in rows["text"]]
+        total = pl.Series(counts, dtype=pl.Int64).cum_sum()
+        if not len(total) or total[-1] <= self.tokens:
+            return 1.0
+        first_out = int((total <= self.tokens).sum())
+        _check(first_out > 0, f"{self.tokens} tokens are too few for even one record")
+        return float(rows["order"][first_out]) / 2**64 * (1 - 1e-12)
+
+    def _most_trained(self) -> str:
+        """The person with most examples in training: the hardest one to forget."""
+        training = look(self.workspace, self.at).prepared.training
+        key = training["person_key"].value_counts(sort=True)["person_key"][0]
+        accounts = Store(self.workspace).records.read(["author", "account_key"])
+        linked = people.frame(Rights(self.workspace)).filter(pl.col("person_key") == key)
+        mine = accounts.join(linked, on="account_key", how="semi")
+        return str(mine["author"][0])
+
+    def _question(self) -> str:
+        rows = Store(self.workspace).retrieval.read(["text", "written"]).sort("written")
+        _check(len(rows) > 0, "no record may answer")
+        longest = rows.tail(50)["text"].to_list()
+        words = sorted(set(max(longest, key=len).split()), key=lambda w: (-len(w), w))[:4]
+        return "What was said about " + ", ".join(w.strip(".,!?:;\"'()") for w in words) + "?"
+
+    def _answer(self, question: str) -> None:
+        answer = self.assistant.answer(
+            [{"role": "user", "content": question}], Options(max_tokens=96)
+        )
+        text = "".join(chunk.text for chunk in answer.chunks)
+        report.out.print(f"\n[b]{question}[/b]")
+        report.out.print(text.strip(), markup=False)
+        for source in answer.sources:
+            report.out.print(
+                f"  · @{source.handle} ({source.service}, {source.date})", markup=False
+            )
+        _check(bool(text.strip()), "the assistant said nothing")
+        _check(bool(answer.sources), "no post bears on the question")
+
+
+def _attest(workspace: Workspace) -> int:
+    """Where no account's age is known at all, the source carries none: the operator's word counts.
+
+    Where the source does speak of ages, those it leaves out stay unknown and are held.
+    """
+    rights = Rights(workspace)
+    with rights.writing() as connection:
+        if people.any_age_known(connection):
+            return 0
+        attested = people.attest_adults(connection)
+        ledger.append(connection, "attestation", {"what": "adults", "accounts": attested})
+    return attested
+
+
+def _make_room(home: Path) -> None:
+    if (home / MARKER).exists():
+        shutil.rmtree(home)
+    elif home.exists() and any(home.iterdir()):
+        raise UsageError(
+            f"{home} holds something that no demonstration made", "set SAYSO_HOME to a new folder"
+        )
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise SaysoError(f"the story breaks here: {otherwise}")
+
+
+class _Memory:
+    """Watches the memory of this process and its children."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "_Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(0.5):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak_mb = max(self.peak_mb, total // 2**20)

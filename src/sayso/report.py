@@ -1,0 +1,276 @@
+"""How the command line shows results: tables for people, one JSON object for programs.
+
+Results go to stdout; progress and logs go to stderr.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from sayso.audit.verify import Verdict
+from sayso.corpus import admission
+from sayso.corpus.admission import Judged
+from sayso.corpus.ingest import Report
+from sayso.gate import gate
+from sayso.gate.gate import Finding
+from sayso.gate.policy import Policy
+from sayso.rights.database import now
+from sayso.rights.objections import ALL_SERVICES, Objection
+from sayso.training.train import Outcome
+from sayso.workspace import Workspace
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def bytes_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress in bytes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda name, done, total: bar.update(
+            task, completed=done, total=total, description=f"{what} {name}"
+        )
+
+
+@contextmanager
+def cells_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress in cells."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    times = (TextColumn("cells"), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def log_to_stderr() -> None:
+    """Send log lines to stderr."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def as_object(value: Any) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
+    """Report an import with the verdicts on the records it named."""
+    judged = admission.judge_all(workspace, now())
+    mine = judged.records.filter(judged.records["key"].is_in(list(done.keys)))
+    counts = gate.counts(mine)
+    allowed = sum(counts["allowed"].values())
+    if as_json:
+        fields = {n: getattr(done, n) for n in Report.__struct_fields__ if n != "keys"}
+        rejected = [{"file": r.file, "where": r.line, "reason": r.reason} for r in done.rejected]
+        verdicts = {"allowed": allowed, "denied": counts["denied"], "held": counts["held"]}
+        as_object(fields | verdicts | {"rejected": rejected})
+        return
+    out.print(
+        f"{done.read} lines from {done.files} file(s): [b]{done.stored}[/b] records stored, "
+        f"{done.updated} updated, {done.unchanged} known already; {done.interactions} "
+        f"interactions, {done.deletions} deletions, {done.accounts} account updates"
+    )
+    for kind, number in done.refused.items():
+        out.print(f"refused at the door, nothing of it stored: {number} ({kind})")
+    for kind, number in done.skipped.items():
+        out.print(f"skipped: {number} ({kind})")
+    _verdict_table(counts)
+    if done.rejected:
+        out.print(f"[b]{len(done.rejected)} lines rejected[/b], kept in {done.rejects_file}")
+        for line in done.rejected[:5]:
+            out.print(f"  {line.file}:{line.line}: {line.reason}", markup=False)
+
+
+def verdicts(judged: Judged, *, as_json: bool) -> None:
+    """Report the verdicts on all records."""
+    counts = judged.counts
+    if as_json:
+        as_object(
+            {
+                "at": judged.at,
+                "policy": judged.policy.name,
+                "records": sum(n for group in counts.values() for n in group.values()),
+                "allowed": sum(counts["allowed"].values()),
+                "denied": counts["denied"],
+                "held": counts["held"],
+            }
+        )
+        return
+    _verdict_table(counts, f"policy {judged.policy.name}, {judged.at:%Y-%m-%d %H:%M} UTC")
+
+
+def _verdict_table(counts: Mapping[str, Mapping[str, int]], title: str = "") -> None:
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table.add_column("verdict")
+    table.add_column("records", justify="right")
+    table.add_column("rule")
+    table.add_column("reason", style="dim")
+    colours = {"allowed": "green", "denied": "red", "held": "yellow"}
+    for verdict, rules in counts.items():
+        for rule, number in rules.items():
+            reason = _absent_reasons.get(rule) or gate.reason(rule)
+            table.add_row(f"[{colours[verdict]}]{verdict}[/]", str(number), rule, reason)
+    out.print(table)
+
+
+_absent_reasons = {"deleted": "it was deleted on its service"}
+
+
+def explanation(rule: str, findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Report how the rules looked at one record."""
+    deciding = next((f for f in findings if f.rule == rule), None)
+    verdict = deciding.verdict if deciding else "allowed"
+    if as_json:
+        as_object({"verdict": verdict, "rule": rule, "rules": findings})
+        return
+    reason = deciding.reason if deciding else gate.reason(rule)
+    out.print(f"[b]{verdict}[/b]: {rule}: {reason}")
+    for finding in findings:
+        mark = "→" if finding.rule == rule else ("also" if finding.fired else "")
+        shown = ", ".join(f"{k}={_show(v)}" for k, v in finding.evidence.items())
+        out.print(f"  {mark:<5}{finding.rule:<22}{shown}", markup=False)
+
+
+def _show(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+
+
+def trained(outcome: Outcome, *, as_json: bool) -> None:
+    """Report a training run."""
+    if as_json:
+        fields = {n: getattr(outcome, n) for n in Outcome.__struct_fields__ if n != "built"}
+        as_object(fields)
+        return
+    if outcome.interim:
+        out.print(
+            f"what went is gone: release {outcome.interim.name} after "
+            f"{outcome.seconds_to_interim:.1f} s"
+        )
+    out.print(
+        f"release [b]{outcome.release.name}[/b]: {outcome.cells} cells, {outcome.examples} "
+        f"examples; {outcome.cells_built} cells trained ({outcome.tokens_trained} tokens), "
+        f"{outcome.pruned} old ones removed, {outcome.seconds:.1f} s"
+    )
+
+
+def objected(made: Sequence[Objection], file: Path | None, *, as_json: bool) -> None:
+    """Report an objection received."""
+    if as_json:
+        as_object({"objections": made})
+        return
+    for objection in made:
+        scope = "all services" if objection.service == ALL_SERVICES else objection.service
+        received = f"{objection.received_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"accepted: [b]{objection.number}[/b] for {scope}, {received}")
+    if file:
+        out.print(f"receipt: {file} (check it with `sayso verify-receipt {file}`)")
+    else:
+        for objection in made:
+            out.print(objection.receipt, markup=False)
+
+
+def objection_list(found: Sequence[Objection], *, as_json: bool) -> None:
+    """Report objections."""
+    if as_json:
+        as_object({"objections": found})
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("number", "received", "services", "state", "reason"):
+        table.add_column(name)
+    for o in found:
+        scope = "all" if o.service == ALL_SERVICES else o.service
+        state = "stands" if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
+        table.add_row(o.number, f"{o.received_at:%Y-%m-%d %H:%M}", scope, state, o.reason or "–")
+    out.print(table)
+
+
+def reasons(suggested: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
+    """Show the reasons that people commonly give."""
+    if as_json:
+        as_object(suggested)
+        return
+    for language, sentences in suggested.items():
+        for sentence in sentences:
+            out.print(f"{language}  {sentence}", markup=False)
+
+
+def receipt(claims: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Report receipts whose signature fits."""
+    if as_json:
+        as_object({"valid": True, "receipts": claims})
+        return
+    for claim in claims:
+        out.print(f"[green]valid[/green]: {claim.get('number')}, {claim.get('received_at')}")
+        for key, value in claim.items():
+            out.print(f"  {key}: {value}", markup=False)
+
+
+def verdict(found: Verdict, *, as_json: bool) -> None:
+    """Report a verification or an audit."""
+    if as_json:
+        as_object({"passed": found.passed, "rebuilt": found.rebuilt, "checks": found.checks})
+        return
+    for check in found.checks:
+        mark = "[green]ok  [/green]" if check.passed else "[red]FAIL[/red]"
+        out.print(f"{mark}  {check.step}: {check.detail}")
+
+
+def policy(shown: Policy, source: bytes, *, as_json: bool) -> None:
+    """Show a policy."""
+    if as_json:
+        as_object(shown)
+    else:
+        out.print(source.decode(), markup=False, end="")
+
+
+def policy_diff(before: Judged, after: Judged, as_json: bool) -> None:
+    """Show what another policy would change."""
+    changed = before.records.select("key", old="rule").join(
+        after.records.select("key", new="rule"), on="key"
+    )
+    moves = changed.filter(changed["old"] != changed["new"]).group_by("old", "new").len()
+    rows = moves.sort("len", "old", "new", descending=[True, False, False]).rows()
+    if as_json:
+        as_object({"changes": [{"from": a, "to": b, "records": n} for a, b, n in rows]})
+        return
+    for old, new, number in rows:
+        out.print(f"{number:>8}  {old} → {new}", markup=False)
+    if not rows:
+        out.print("no record's verdict would change")
+
+
+def plain(fields: Mapping[str, Any], as_json: bool) -> None:
+    """Report named values."""
+    if as_json:
+        as_object(fields)
+        return
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        out.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def serving(address: str) -> None:
+    """Say where the pages are."""
+    err.print(f"\n[b]Sayso is at {address}[/b]  (chat; /object to object; /v1 for OpenAI clients)")
+    err.print("Ctrl-C ends it.")

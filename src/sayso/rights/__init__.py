@@ -1,0 +1,1 @@
+"""People, their accounts, their objections, and the ledger of what was done."""

@@ -1,0 +1,167 @@
+"""The rights database: SQLite by default, any SQLAlchemy URL otherwise."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+
+from sayso.errors import WorkspaceError
+from sayso.workspace import Workspace
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets zones, so they are put back on reading."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Store as UTC without a zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Read back with the zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("key", BigInteger, nullable=False, unique=True),  # the account's pseudonym, signed
+    Column("service", String, nullable=False),
+    Column("person", String, nullable=False, index=True),
+    Column("kind", String, nullable=False, default=""),
+    Column("age_band", String, nullable=False, default=""),
+    Column("age_source", String, nullable=False, default=""),
+    Column("state", String, nullable=False, default="active"),
+    Column("assistant", Boolean, nullable=False, default=False),
+)
+
+objections = Table(
+    "objections",
+    metadata,
+    Column("number", String, primary_key=True),
+    Column("person", String, nullable=False, index=True),
+    Column("service", String, nullable=False),  # "*" = all services
+    Column("reason", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("withdrawn_at", UtcTime),
+    Column("receipt", String, nullable=False),  # compact JWS
+)
+
+# What must stay out: records deleted, refused or erased. No content, no id: the pseudonym only.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("rev", Integer, nullable=False),  # revisions up to this one stay out
+    Column("reason", String, nullable=False),  # deleted | direct-message | objection
+    Column("account", BigInteger, nullable=False, default=0),
+    Column("service", String, nullable=False, default=""),
+    Column("audience", String, nullable=False, default="unknown"),
+    Column("at", UtcTime, nullable=False),
+    Index("tombstones_by_account", "account"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String, nullable=False),  # the hashed text itself, not a database's rendering
+    Column("kind", String, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+
+class Rights:
+    """An open rights database.
+
+    Args:
+        workspace: whose keys pseudonymise the ids.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.engine = _engine(workspace.database_url)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that writes; writers queue, so the ledger's chain never forks."""
+        with self.engine.begin() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent read."""
+        with self.engine.connect() as connection:
+            yield connection
+
+
+@lru_cache(maxsize=32)
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database and not Path(engine.url.database).parent.is_dir():
+            raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")
+        event.listen(engine, "connect", _prepare_sqlite)
+    metadata.create_all(engine)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions begin explicitly (see `writing`), not by the driver's guess.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def signed(number: int) -> int:
+    """Map an unsigned 64-bit pseudonym onto the signed integers that databases hold."""
+    return number - 2**64 if number >= 2**63 else number
+
+
+def unsigned(number: int) -> int:
+    """Undo `signed`."""
+    return number + 2**64 if number < 0 else number

@@ -1,0 +1,75 @@
+"""The ledger: append-only and hash-chained; each entry's hash covers the one before it."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, insert, select
+
+from sayso.errors import IntegrityError
+from sayso.rights.database import ledger
+
+GENESIS = "0" * 64
+
+
+class Entry(Struct, frozen=True):
+    """One line of the ledger; `body` holds pseudonyms and counts, never a member's words."""
+
+    seq: int
+    at: str
+    kind: str
+    body: dict[str, Any]
+    previous: str
+    hash: str
+
+
+def append(connection: Connection, kind: str, body: dict[str, Any]) -> Entry:
+    """Add an entry within the caller's transaction, so that fact and entry stand or fall together.
+
+    `connection` must come from `Rights.writing()`.
+    """
+    last = connection.execute(
+        select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
+    ).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    entry = Entry(seq, at, kind, body, previous, _digest(seq, at, kind, body, previous))
+    connection.execute(insert(ledger).values(msgspec.to_builtins(entry)))
+    return entry
+
+
+def read(connection: Connection, after: int = 0) -> Iterator[Entry]:
+    """Yield the entries in order, from the one after `after`."""
+    query = select(ledger).where(ledger.c.seq > after).order_by(ledger.c.seq)
+    for row in connection.execute(query):
+        yield Entry(row.seq, row.at, row.kind, row.body, row.previous, row.hash)
+
+
+def verify(connection: Connection) -> tuple[int, str]:
+    """Recompute the whole chain.
+
+    Returns:
+        The number of entries and the hash of the last one, to be compared with a noted one: a
+        chain cut at its end is still a chain.
+
+    Raises:
+        IntegrityError: an entry was changed, removed or put in.
+    """
+    count, previous = 0, GENESIS
+    for entry in read(connection):
+        expected = _digest(entry.seq, entry.at, entry.kind, entry.body, previous)
+        if entry.seq != count + 1 or entry.previous != previous or entry.hash != expected:
+            raise IntegrityError(
+                f"the ledger is broken at entry {count + 1}: its hash does not follow",
+                "restore rights.db from a back-up and compare",
+            )
+        count, previous = entry.seq, entry.hash
+    return count, previous
+
+
+def _digest(seq: int, at: str, kind: str, body: dict[str, Any], previous: str) -> str:
+    canonical = msgspec.json.encode([seq, at, kind, body, previous], order="deterministic")
+    return hashlib.blake2b(canonical, digest_size=32).hexdigest()

@@ -1,0 +1,175 @@
+"""Accounts, and the persons they belong to."""
+
+from collections.abc import Iterable
+
+import polars as pl
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from sayso.content.events import AccountUpdate
+from sayso.content.record import Record
+from sayso.rights.database import Rights, accounts, objections, signed, unsigned
+from sayso.workspace import Pseudonyms
+
+AGE_BY_SERVICE = "service"
+AGE_BY_OPERATOR = "operator's attestation"
+
+
+class Account(Struct, frozen=True):
+    """An account on one service; `key` is its 64-bit pseudonym."""
+
+    account: str
+    key: int
+    service: str
+    person: str
+    kind: str
+    age_band: str
+    age_source: str
+    state: str
+    assistant: bool
+
+
+def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[Record]) -> None:
+    """Make accounts for authors not seen before; each is a person of its own until linked."""
+    seen = {r.author: r for r in records if r.author}
+    known = _existing(connection, seen)
+    fresh = [r for account, r in seen.items() if account not in known]
+    if fresh:
+        connection.execute(
+            insert(accounts),
+            [
+                {
+                    "account": r.author,
+                    "key": signed(pseudonyms.number("account", r.author)),
+                    "service": r.service,
+                    "person": r.author,
+                    "kind": r.kind,
+                    "age_band": r.age_band,
+                    "age_source": AGE_BY_SERVICE if r.age_band else "",
+                    "state": "active",
+                    "assistant": False,
+                }
+                for r in fresh
+            ],
+        )
+    # A record may say more of its author than was known; a minor stays a minor.
+    told = {
+        a: r.age_band
+        for a, r in seen.items()
+        if a in known and r.age_band and r.age_band != known[a] and known[a] != "minor"
+    }
+    if told:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.account == bindparam("which"))
+            .values(age_band=bindparam("band"), age_source=AGE_BY_SERVICE),
+            [{"which": account, "band": band} for account, band in told.items()],
+        )
+
+
+def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate) -> None:
+    """Take over what an account update says; its empty fields change nothing."""
+    row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
+    values: dict[str, object] = {
+        name: value
+        for name in ("service", "person", "kind", "age_band", "state")
+        if (value := getattr(change, name))
+    }
+    if change.assistant is not None:
+        values["assistant"] = change.assistant
+    if change.age_band:
+        values["age_source"] = AGE_BY_SERVICE
+    if row is None:
+        service = change.service or change.account.rpartition("@")[2]
+        values = {
+            "account": change.account,
+            "key": signed(pseudonyms.number("account", change.account)),
+            "person": change.account,
+            "service": service,
+        } | values
+        connection.execute(insert(accounts).values(values))
+    elif values:
+        connection.execute(
+            update(accounts).where(accounts.c.account == change.account).values(values)
+        )
+    if change.person:
+        # Who objected by an account's name before it was linked has objected as the person.
+        connection.execute(
+            update(objections)
+            .where(objections.c.person == change.account)
+            .values(person=change.person)
+        )
+
+
+def any_age_known(connection: Connection) -> bool:
+    """Whether anything was ever said of any account's age."""
+    query = select(accounts.c.account).where(accounts.c.age_band != "").limit(1)
+    return connection.execute(query).first() is not None
+
+
+def attest_adults(connection: Connection) -> int:
+    """Record the operator's word that accounts of which nothing is known belong to adults.
+
+    Accounts known as minors, or said to be of unknown age by their service, stay as they are.
+    """
+    result = connection.execute(
+        update(accounts)
+        .where(accounts.c.age_band == "")
+        .values(age_band="adult", age_source=AGE_BY_OPERATOR)
+    )
+    return int(result.rowcount)
+
+
+def find(connection: Connection, name: str) -> list[Account]:
+    """Return the accounts of a person, by the person's id or by any of their accounts'."""
+    person = select(accounts.c.person).where(
+        or_(accounts.c.account == name, accounts.c.person == name)
+    )
+    rows = connection.execute(select(accounts).where(accounts.c.person.in_(person)))
+    return [_account(row) for row in rows]
+
+
+def frame(rights: Rights) -> pl.DataFrame:
+    """All accounts as a frame: account_key, person_key (u64), kind, age_band, state, assistant."""
+    with rights.reading() as connection:
+        rows = connection.execute(select(accounts)).all()
+    person_key = rights.workspace.pseudonyms.number
+    return pl.DataFrame(
+        [
+            (
+                unsigned(row.key),
+                person_key("person", row.person),
+                row.kind or "person",
+                row.age_band or "unknown",
+                row.age_source,
+                row.state,
+                row.assistant,
+            )
+            for row in rows
+        ],
+        schema={
+            "account_key": pl.UInt64,
+            "person_key": pl.UInt64,
+            "kind": pl.String,
+            "age_band": pl.String,
+            "age_source": pl.String,
+            "state": pl.String,
+            "assistant": pl.Boolean,
+        },
+        orient="row",
+    )
+
+
+def _existing(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+    wanted, found = list(names), {}
+    for start in range(0, len(wanted), 500):
+        query = select(accounts.c.account, accounts.c.age_band).where(
+            accounts.c.account.in_(wanted[start : start + 500])
+        )
+        found.update({row.account: row.age_band for row in connection.execute(query)})
+    return found
+
+
+def _account(row: object) -> Account:
+    fields = dict(row._mapping)  # type: ignore[attr-defined]
+    return Account(**fields | {"key": unsigned(fields["key"])})

@@ -1,0 +1,1 @@
+"""Readers: each turns what a platform gives into events and rejects, streaming."""

@@ -1,0 +1,1 @@
+"""Cells, adapters and releases: text training to the bit."""

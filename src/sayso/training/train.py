@@ -1,0 +1,172 @@
+"""`sayso train`: from the rows as they stand to the release that follows from them.
+
+There is no forgetting as such: posts, edits, deletions, objections and withdrawals all only change
+the input. What is out of date is rebuilt; what may not be served any more goes first.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct, field
+from sqlalchemy import select
+
+from sayso.corpus import admission
+from sayso.corpus.cells import examples_of
+from sayso.corpus.erase import erase
+from sayso.corpus.prepare import Prepared, prepare
+from sayso.errors import IntegrityError
+from sayso.rights import ledger
+from sayso.rights.database import Rights
+from sayso.rights.database import ledger as ledger_table
+from sayso.training import releases
+from sayso.training.adapters import AdapterStore, Note
+from sayso.training.base import Base
+from sayso.training.base import prepare as prepare_base
+from sayso.training.build import Plan, Progress, build
+from sayso.training.build import plan as plan_cells
+from sayso.training.recipe import Recipe, environment
+from sayso.training.releases import Release
+from sayso.workspace import Workspace
+
+OnRelease = Callable[[Release], None]
+
+
+class Outcome(Struct, kw_only=True):
+    """What a training run did; seconds are wall time."""
+
+    release: Release
+    interim: Release | None = None
+    cells: int = 0
+    cells_built: int = 0
+    tokens_trained: int = 0
+    examples: int = 0
+    pruned: int = 0
+    built: list[Note] = field(default_factory=list)
+    seconds_to_interim: float = 0.0
+    seconds: float = 0.0
+
+
+class Situation(Struct):
+    """Everything that a run needs to know of the moment it runs for."""
+
+    judged: admission.Judged
+    prepared: Prepared
+    plan: Plan
+    base: Base
+    recipe: Recipe
+    ledger_seq: int
+
+
+def train(
+    workspace: Workspace,
+    at: datetime,
+    progress: Progress = lambda done, total: None,
+    on_release: OnRelease = lambda release: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Bring the served model in step with the rows; idempotent and incremental.
+
+    Args:
+        workspace: where.
+        at: the training's date; waiting times and periods are measured from it.
+        progress: called with cells done and cells in all.
+        on_release: called as soon as a release may be served, the interim one included.
+        interrupted: asked while cells train; if true, the run ends with `SupersededError`.
+
+    Raises:
+        SupersededError: `interrupted` said so; what was finished is kept.
+        WorkspaceError: another run holds the lock.
+    """
+    begun = time.monotonic()
+    with workspace.lock("train"):
+        situation = look(workspace, at)
+        store = AdapterStore(workspace)
+        wanted = {planned.key for chain in situation.plan for planned in chain}
+        interim = None
+        if _holds_what_went(workspace, situation):
+            interim = _release(workspace, situation, store.keys() & wanted)
+            on_release(interim)
+            releases.prune(workspace, wanted)
+        to_interim = time.monotonic() - begun
+        built = build(
+            workspace, situation.plan, situation.base, situation.recipe, progress, interrupted
+        )
+        release = _release(workspace, situation, wanted)
+        on_release(release)
+        pruned, _ = releases.prune(workspace, wanted)
+    return Outcome(
+        release=release,
+        interim=interim,
+        cells=len(wanted),
+        cells_built=len(built),
+        tokens_trained=sum(note.tokens for note in built),
+        examples=release.examples,
+        pruned=pruned,
+        built=built,
+        seconds_to_interim=to_interim,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def look(workspace: Workspace, at: datetime) -> Situation:
+    """Judge all records, erase what must go, and plan the cells; trains nothing."""
+    with Rights(workspace).reading() as connection:
+        newest = ledger_table.c.seq.desc()
+        seq = connection.scalar(select(ledger_table.c.seq).order_by(newest).limit(1)) or 0
+    erase(workspace)
+    judged = admission.judge_all(workspace, at)
+    admission.note(workspace, judged)
+    prepared = prepare(workspace, judged)
+    base = prepare_base(workspace)
+    recipe = Recipe.of(workspace.settings.training)
+    planned = plan_cells(prepared.chains, base, recipe, environment())
+    return Situation(judged, prepared, planned, base, recipe, seq)
+
+
+def _holds_what_went(workspace: Workspace, situation: Situation) -> bool:
+    """Whether the served release was trained on an example that may not train any more."""
+    served = releases.current(workspace)
+    if served is None:
+        return False
+    store, may = AdapterStore(workspace), examples_of(situation.prepared.chains)
+    try:
+        return any(not may.issuperset(store.note(key).manifest) for key in served.trained_on)
+    except IntegrityError:
+        # What it was trained on cannot be told any more: then it must not be served.
+        return True
+
+
+def _release(workspace: Workspace, situation: Situation, available: set[str]) -> Release:
+    release = releases.compose(
+        workspace,
+        situation.plan,
+        situation.base,
+        situation.recipe,
+        situation.judged.at,
+        available,
+    )
+    rights = Rights(workspace)
+    with rights.writing() as connection:
+        before = 0
+        effective = []
+        for entry in ledger.read(connection):
+            if entry.kind == "release":
+                before = max(before, int(entry.body["up_to"]))
+        for entry in ledger.read(connection, before):
+            if entry.kind == "objection" and entry.seq <= situation.ledger_seq:
+                effective.append(entry.body["number"])
+        ledger.append(
+            connection,
+            "release",
+            {
+                "release": release.name,
+                "hash": release.hash,
+                "kind": "full" if release.complete else "interim",
+                "cells": len(release.trained_on),
+                "examples": release.examples,
+                "objections": effective,
+                "up_to": situation.ledger_seq,
+            },
+        )
+    return release

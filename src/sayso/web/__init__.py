@@ -1,0 +1,1 @@
+"""The web: chat, objections, transparency, and an OpenAI-compatible API. It never trains."""

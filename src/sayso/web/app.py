@@ -1,0 +1,60 @@
+"""The web application: routers, static files, errors, and what every request passes."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from sayso import __version__
+from sayso.assistant.chat import Assistant
+from sayso.errors import SaysoError
+from sayso.web import api, openai, service
+from sayso.web.answering import BusyError
+from sayso.web.failures import ApiError, respond, respond_to_bug, response_for
+from sayso.web.pages import chat, objection, transparency
+from sayso.web.security import Guard, SecurityHeaders
+from sayso.web.site import Site
+from sayso.workspace import Workspace
+
+STATIC: Final = Path(__file__).parent / "static"
+HANDLED: Final = (HTTPException, RequestValidationError, SaysoError, BusyError, ApiError)
+DESCRIPTION: Final = """\
+Objections to AI training, and an OpenAI-compatible chat with the community's assistant.
+
+An objection needs no login and no reason. It is accepted at once, answered with a signed
+receipt, and its number tells from then on how far it has come."""
+
+
+def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
+    """Make the web application of one installation.
+
+    Args:
+        workspace: whose rights and ledger it shows, and writes objections to.
+        assistant: answers questions; read from several threads.
+    """
+    app = FastAPI(
+        title=f"Sayso of {workspace.settings.community}",
+        description=DESCRIPTION,
+        version=__version__,
+        # The ready-made documentation pages load scripts from other hosts.
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={Exception: respond_to_bug} | dict.fromkeys(HANDLED, respond),
+    )
+    app.state.site = Site.make(workspace, assistant)
+    app.add_middleware(Guard, refuse=response_for)
+    app.add_middleware(SecurityHeaders)
+    for router in (
+        openai.router,
+        api.router,
+        chat.router,
+        objection.router,
+        transparency.router,
+        service.router,
+    ):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

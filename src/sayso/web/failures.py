@@ -1,0 +1,118 @@
+"""Errors as answers: OpenAI's shape under /v1, RFC 9457 under /api, a page elsewhere."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sayso.errors import MissingPartError, SaysoError, UsageError, WorkspaceError
+from sayso.web.answering import BusyError
+from sayso.web.rendering import page
+from sayso.web.security import HEADERS
+
+RETRY_AFTER_SECONDS: Final = 5
+
+
+class ApiError(Exception):
+    """An error of the OpenAI-compatible API.
+
+    Args:
+        message: what was got and what was expected.
+        status: the HTTP status; clients choose their exception class by it.
+        code: a word for programs.
+        param: the field of the request that it is about.
+    """
+
+    def __init__(
+        self, message: str, status: int = 400, code: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message, self.status, self.code, self.param = message, status, code, param
+
+
+def api_error_body(
+    message: str, status: int, code: str | None, param: str | None
+) -> dict[str, Any]:
+    """Return an error in OpenAI's shape, all four keys always there."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    if status == 429:
+        kind = "rate_limit_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """Return any error as one of the OpenAI-compatible API."""
+    match error:
+        case ApiError():
+            return error
+        case BusyError():
+            return ApiError(_problem(error)[1], 429, "rate_limit_exceeded")
+        case HTTPException(status_code=404):
+            return ApiError(
+                "unknown path: see /v1/models, /v1/chat/completions", 404, "unknown_url"
+            )
+        case HTTPException():
+            return ApiError(error.detail, error.status_code)
+        case _:
+            status, text = _problem(error)
+            return ApiError(text, status)
+
+
+async def respond(request: Request, error: Exception) -> Response:
+    """Answer an error in the shape that its path's readers expect."""
+    return response_for(request, error)
+
+
+async def respond_to_bug(request: Request, error: Exception) -> Response:
+    """Answer an error that nobody foresaw; the security headers' layer is not around it."""
+    response = response_for(request, error)
+    response.headers.update(HEADERS)
+    return response
+
+
+def response_for(request: Request, error: Exception) -> Response:
+    """Return the answer to an error."""
+    headers = dict(getattr(error, "headers", None) or {})
+    if isinstance(error, BusyError):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    path = request.url.path
+    if path == "/v1" or path.startswith("/v1/"):
+        known = as_api_error(error)
+        body = api_error_body(known.message, known.status, known.code, known.param)
+        return JSONResponse(body, known.status, headers)
+    status, text = _problem(error)
+    if path.startswith("/api/"):
+        problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": text}
+        return JSONResponse(problem, status, headers, media_type="application/problem+json")
+    response = page(request, "error.html", status=status, path="/")
+    response.headers.update(headers)
+    return response
+
+
+def _problem(error: Exception) -> tuple[int, str]:
+    match error:
+        case HTTPException():
+            return error.status_code, error.detail
+        case RequestValidationError():
+            first = error.errors()[0]
+            if first["type"] == "json_invalid":
+                return 400, "the body is not valid JSON"
+            where = ".".join(str(part) for part in first["loc"] if part != "body")
+            return 422, f"{where}: {first['msg']}" if where else str(first["msg"])
+        case BusyError():
+            return 429, "too many questions wait for an answer; try again in a few seconds"
+        case UsageError():
+            return 400, _with_hint(error)
+        case MissingPartError() | WorkspaceError():
+            return 503, _with_hint(error)
+        case SaysoError():
+            return 500, _with_hint(error)
+        case _:
+            return 500, "an error happened here; it is in the operator's log"
+
+
+def _with_hint(error: SaysoError) -> str:
+    return f"{error.problem}; {error.hint}" if error.hint else error.problem

@@ -1,0 +1,60 @@
+"""Counters in Prometheus' text format 0.0.4; sums only, nothing about a person."""
+
+import threading
+from collections import Counter
+
+from sayso.web.progress import Overview
+
+
+class Meter:
+    """Counts answers and the seconds they took, by outcome: 'done', 'failed' or 'stopped'."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: Counter[str] = Counter({"done": 0, "failed": 0, "stopped": 0})
+        self._seconds = 0.0
+        self._tokens = 0
+
+    def answered(self, outcome: str, seconds: float, tokens: int) -> None:
+        """Count one answer."""
+        with self._lock:
+            self._answers[outcome] += 1
+            self._seconds += seconds
+            self._tokens += tokens
+
+    def text(self, overview: Overview) -> str:
+        """Return all counters as a page for Prometheus to read."""
+        with self._lock:
+            answers, seconds, tokens = dict(self._answers), self._seconds, self._tokens
+        metrics: list[tuple[str, str, str, dict[str, float]]] = [
+            ("releases_total", "counter", "Models released.", {"": overview.release_count}),
+            ("objections_total", "counter", "Objections received.", {"": overview.objections}),
+            (
+                "objections_standing",
+                "gauge",
+                "Objections received and not withdrawn.",
+                {"": overview.objections - overview.withdrawn},
+            ),
+            (
+                "answers_total",
+                "counter",
+                "Answers of the assistant, by outcome.",
+                {f'{{outcome="{name}"}}': count for name, count in answers.items()},
+            ),
+            ("answer_seconds_total", "counter", "Seconds spent answering.", {"": seconds}),
+            ("answer_tokens_total", "counter", "Tokens generated.", {"": tokens}),
+        ]
+        if overview.median_seconds is not None:
+            metrics.append(
+                (
+                    "objection_seconds_median",
+                    "gauge",
+                    "Seconds from an objection to the first release without the person.",
+                    {"": overview.median_seconds},
+                )
+            )
+        lines = []
+        for name, kind, help_text, values in metrics:
+            lines += [f"# HELP sayso_{name} {help_text}", f"# TYPE sayso_{name} {kind}"]
+            lines += [f"sayso_{name}{labels} {value}" for labels, value in values.items()]
+        return "\n".join(lines) + "\n"

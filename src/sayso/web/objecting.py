@@ -1,0 +1,86 @@
+"""What the form and the API of objections share: scope, names, and who may have the receipt."""
+
+import hmac
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from anyio import to_thread
+from sqlalchemy import select
+
+from sayso.errors import UsageError
+from sayso.rights import objections, people
+from sayso.rights.database import accounts
+from sayso.rights.objections import ALL_SERVICES, Objection
+from sayso.web.site import Site
+
+CHANNEL: Final = "web"
+LONGEST_NAME: Final = 1024
+NUMBER: Final = r"^OBJ-[0-9]{8}-[0-9A-F]{8}$"
+
+
+def services(site: Site) -> list[str]:
+    """Return the services that any known account is on."""
+    query = select(accounts.c.service).distinct().order_by(accounts.c.service)
+    with site.rights.reading() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def is_known(site: Site, name: str) -> bool:
+    """Whether a person or account of this name has been seen so far."""
+    with site.rights.reading() as connection:
+        return bool(people.find(connection, name))
+
+
+async def receive(site: Site, name: str, scope: Sequence[str], reason: str) -> list[Objection]:
+    """Accept an objection, one for each service of its scope; see `objections.receive`.
+
+    Raises:
+        UsageError: name or scope is empty, a service is unknown, or a text is too long.
+    """
+    work = partial(_receive, site, name, scope, reason)
+    return await to_thread.run_sync(work, limiter=site.writer)
+
+
+def _receive(site: Site, name: str, scope: Sequence[str], reason: str) -> list[Objection]:
+    if len(name) > LONGEST_NAME:
+        raise UsageError(f"the account has {len(name)} characters, at most {LONGEST_NAME} fit")
+    # A misspelt service would be an objection without effect.
+    if unknown := set(scope) - {ALL_SERVICES, *services(site)}:
+        raise UsageError(
+            f"{len(unknown)} of the named services are unknown here",
+            f"name any of: {', '.join([ALL_SERVICES, *services(site)])}",
+        )
+    return objections.receive(
+        site.rights,
+        canonical(site, name),
+        services=scope,
+        reason=reason.strip(),
+        channel=CHANNEL,
+    )
+
+
+def canonical(site: Site, name: str) -> str:
+    """Return a name as accounts are called: people also write it with an @ before it."""
+    name = name.strip()
+    bare = name.removeprefix("@")
+    return bare if bare and bare != name and not is_known(site, name) else name
+
+
+def is_about(site: Site, objection: Objection, name: str) -> bool:
+    """Whether a name is the objection's person, or one of their accounts."""
+    name = canonical(site, name)
+    if name == objection.person:
+        return True
+    with site.rights.reading() as connection:
+        return any(a.person == objection.person for a in people.find(connection, name))
+
+
+def token(site: Site, number: str) -> str:
+    """Return what the browser that sent an objection keeps, to get its receipt again."""
+    return site.workspace.pseudonyms.name("receipt", number)
+
+
+def holds_token(site: Site, number: str, given: str | None) -> bool:
+    """Whether a browser holds an objection's token."""
+    return given is not None and hmac.compare_digest(given.encode(), token(site, number).encode())

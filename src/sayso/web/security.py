@@ -1,0 +1,94 @@
+"""What every request passes: security headers, the same-origin check, the body limit."""
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    # Not 'no-referrer': browsers would then send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+LONGEST_BODY: Final = 256 * 1024
+# Chats carry their whole history, and some clients put pictures in before they learn better.
+LONGEST_CHAT: Final = 8 * 1024 * 1024
+
+
+class SecurityHeaders:
+    """Adds the headers to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application with headers added."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class Guard:
+    """Refuses other sites' posts (403) and bodies that are too long (413).
+
+    Args:
+        app: the application behind it.
+        refuse: makes the answer to a refused request.
+    """
+
+    def __init__(self, app: ASGIApp, refuse: Callable[[Request, HTTPException], Response]) -> None:
+        self.app = app
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application behind the two checks."""
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            await self.app(scope, receive, send)
+            return
+        limit = LONGEST_CHAT if scope["path"].startswith("/v1/") else LONGEST_BODY
+        if not same_origin(Headers(scope=scope)):
+            error = HTTPException(403, "this request came from another website's page")
+            await self.refuse(Request(scope), error)(scope, receive, send)
+            return
+        seen = 0
+
+        async def guarded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                # Raised where the body is read, so it is answered like any other error.
+                raise HTTPException(413, f"the request is longer than {limit} bytes")
+            return message
+
+        await self.app(scope, guarded, send)
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a request came from our own pages, or from no browser at all.
+
+    Browsers tell by Sec-Fetch-Site where they trust the connection, else by Origin (RFC 6454).
+    """
+    if site := headers.get("sec-fetch-site"):
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    # A page cannot set X-Forwarded-Host on another site's request; a proxy in front of us does.
+    ours = (headers.get("host"), headers.get("x-forwarded-host"))
+    return origin != "null" and urlsplit(origin).netloc in ours

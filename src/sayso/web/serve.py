@@ -1,0 +1,68 @@
+"""`sayso serve`: web, assistant and worker together."""
+
+import logging
+import multiprocessing
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from sayso import worker
+from sayso.assistant.chat import Assistant
+from sayso.errors import SaysoError
+from sayso.web.app import create_app
+from sayso.workspace import Workspace
+
+FOLLOW_SECONDS = 0.1
+log = logging.getLogger("sayso.serve")
+
+
+def serve(
+    workspace: Workspace,
+    host: str,
+    port: int,
+    ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve until interrupted; a worker in a process of its own acts on the rows."""
+    assistant = Assistant.start(workspace)
+    stop = threading.Event()
+    follower = threading.Thread(target=_follow, args=(assistant, stop), daemon=True)
+    helper = multiprocessing.get_context("spawn").Process(
+        target=worker.run, args=(workspace.home,), name="sayso-worker"
+    )
+    server = _Server(
+        uvicorn.Config(create_app(workspace, assistant), host=host, port=port, log_level="warning"),
+        ready,
+    )
+    follower.start()
+    helper.start()
+    try:
+        server.run()
+    finally:
+        stop.set()
+        helper.terminate()
+        helper.join()
+        follower.join()
+        assistant.engine.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._ready(f"http://{host}:{port}")
+
+
+def _follow(assistant: Assistant, stop: threading.Event) -> None:
+    """Load each new release as soon as it is current."""
+    while not stop.wait(FOLLOW_SECONDS):
+        try:
+            if assistant.follow():
+                log.info("now serving %s", assistant.release)
+        except SaysoError as error:
+            log.error("cannot serve the newest release: %s", error.problem)  # noqa: TRY400

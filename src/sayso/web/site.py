@@ -1,0 +1,57 @@
+"""What all pages share: workspace, rights, the ledger's fold, and the assistant."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from anyio import CapacityLimiter
+from starlette.requests import Request
+
+from sayso.assistant.chat import Assistant
+from sayso.gate import policy
+from sayso.gate.policy import Policy
+from sayso.rights.database import Rights
+from sayso.web.answering import Answering
+from sayso.web.metrics import Meter
+from sayso.web.progress import Board
+from sayso.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation's web; made once for each application."""
+
+    workspace: Workspace
+    policy: Policy
+    rights: Rights
+    board: Board
+    answering: Answering
+    meter: Meter
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # One writer at a time, in order of arrival: many at once would only wait for SQLite's lock,
+    # whose waiters are not served in turn.
+    writer: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+
+    @classmethod
+    def make(cls, workspace: Workspace, assistant: Assistant) -> Self:
+        """Open the workspace's rights and put the parts together."""
+        settings, rights, meter = workspace.settings, Rights(workspace), Meter()
+        answering = Answering(assistant, settings.serving.parallel, meter)
+        rules = policy.load(settings.policy)
+        return cls(workspace, rules, rights, Board(rights), answering, meter)
+
+    @property
+    def community(self) -> str:
+        """The community's name."""
+        return self.workspace.settings.community
+
+    @property
+    def release(self) -> str:
+        """The served release's name; empty where there is none yet."""
+        return self.answering.assistant.release
+
+
+def site_of(request: Request) -> Site:
+    """Return the site that a request came to."""
+    site: Site = request.app.state.site
+    return site

@@ -1,0 +1,50 @@
+// Reads a chat completion as it is written (server-sent events).
+
+/** An answer that did not come; `busy` when the server has too many questions. */
+export class AnswerError extends Error {
+  constructor(busy) {
+    super("no answer");
+    this.busy = busy;
+  }
+}
+
+/**
+ * Ask, and yield the chunks of the answer.
+ * @param {{role: string, content: string}[]} messages the conversation so far
+ * @param {AbortSignal} signal ends the reading, and with it the writing on the server
+ */
+export async function* ask(messages, signal) {
+  const response = await fetch("/v1/chat/completions", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ model: "sayso", messages, stream: true, sayso: { cite: "separate" } }),
+    signal,
+  });
+  if (!response.ok) throw new AnswerError(response.status === 429);
+  let complete = false;
+  for await (const data of events(response.body)) {
+    if (data === "[DONE]") {
+      complete = true;
+      break;
+    }
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw new AnswerError(false);
+    yield chunk;
+  }
+  if (!complete) throw new AnswerError(false);
+}
+
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    buffer += value;
+    const parts = buffer.split("\n\n");
+    buffer = parts.pop();
+    for (const part of parts) {
+      if (part.startsWith("data: ")) yield part.slice(6);
+    }
+  }
+}

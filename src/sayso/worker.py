@@ -1,0 +1,119 @@
+"""The worker: watches the rows and acts on them; the only thing that acts by itself.
+
+New posts reach the answers at once and the weights with the next training. An objection or a
+deletion interrupts whatever trains: the release without it comes first.
+"""
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+from msgspec import Struct
+from sqlalchemy import func, select
+
+from sayso.corpus import admission
+from sayso.corpus.prepare import sync_retrieval
+from sayso.corpus.store import Store
+from sayso.errors import SaysoError, SupersededError, WorkspaceError
+from sayso.rights.database import Rights, accounts, now, objections, tombstones
+from sayso.training.releases import Release
+from sayso.training.train import Outcome, train
+from sayso.workspace import Workspace
+
+POLL_SECONDS = 0.1
+log = logging.getLogger("sayso.worker")
+
+
+class Marks(Struct, frozen=True):
+    """What the rows look like from outside; a change of it is work to do."""
+
+    objections: int
+    withdrawals: int
+    tombstones: int
+    accounts: tuple[int, int, int]
+    records: int
+    day: str
+
+    def urgent_since(self, before: "Marks") -> bool:
+        """Whether something may have to go: an objection, a deletion, a changed account."""
+        return (self.objections, self.tombstones, self.accounts[1:]) != (
+            before.objections,
+            before.tombstones,
+            before.accounts[1:],
+        )
+
+
+def marks(workspace: Workspace, rights: Rights) -> Marks:
+    """Look at the rows; a few counts, some milliseconds."""
+    with rights.reading() as connection:
+        one = connection.execute(
+            select(
+                select(func.count()).select_from(objections).scalar_subquery(),
+                select(func.count(objections.c.withdrawn_at)).scalar_subquery(),
+                select(func.count()).select_from(tombstones).scalar_subquery(),
+                select(func.count()).select_from(accounts).scalar_subquery(),
+                select(func.count())
+                .select_from(accounts)
+                .where(accounts.c.state != "active")
+                .scalar_subquery(),
+                select(func.count())
+                .select_from(accounts)
+                .where(accounts.c.age_band != "adult")
+                .scalar_subquery(),
+            )
+        ).one()
+    return Marks(
+        objections=one[0],
+        withdrawals=one[1],
+        tombstones=one[2],
+        accounts=(one[3], one[4], one[5]),
+        records=Store(workspace).records.open().version,
+        day=f"{now():%Y-%m-%d}",
+    )
+
+
+def run(home: Path, stop: threading.Event | None = None) -> None:
+    """Work until told to stop, or until the process that started this one is gone."""
+    stop = stop or threading.Event()
+    parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when to end
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    workspace = Workspace.open(home)
+    rights = Rights(workspace)
+    done: Marks | None = None
+    while not stop.is_set() and os.getppid() == parent:
+        seen = marks(workspace, rights)
+        if seen != done:
+            try:
+                step(workspace, rights, stop)
+                done = seen
+            except SupersededError:
+                continue
+            except WorkspaceError as error:
+                # A training run by hand holds the lock; its result is ours too.
+                log.info("waiting: %s", error.problem)
+            except SaysoError as error:
+                log.error("training failed: %s. %s", error.problem, error.hint)  # noqa: TRY400
+                done = seen
+        stop.wait(POLL_SECONDS)
+
+
+def step(workspace: Workspace, rights: Rights, stop: threading.Event) -> Outcome:
+    """Bring answers and model in step with the rows as they are now."""
+    begun = marks(workspace, rights)
+    sync_retrieval(workspace, admission.judge_all(workspace, now()))
+    # Our own erasing moves the marks too; what counts is what moves after it.
+    settled: list[Marks] = []
+
+    def interrupted() -> bool:
+        seen = marks(workspace, rights)
+        if not settled:
+            settled.append(seen)
+        return stop.is_set() or seen.urgent_since(settled[0]) or seen.objections != begun.objections
+
+    def announce(release: Release) -> None:
+        log.info("release %s (%s)", release.name, "full" if release.complete else "interim")
+
+    return train(workspace, now(), on_release=announce, interrupted=interrupted)

@@ -1,0 +1,67 @@
+"""Shared fixtures: a tiny random model, workspaces, and where real records lie."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from sayso.settings import Cells, Corpus, Settings, Training
+from sayso.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "sample"
+COMMUNITY = ROOT.parent / "shared" / "data" / "community"
+KEY = bytes(range(32))
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+needs_community = pytest.mark.skipif(
+    not COMMUNITY.exists(), reason="the real records lie beside the repository, if anywhere"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers with a byte tokenizer, as a Hugging Face folder."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("tiny-base")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {symbol: number for number, symbol in enumerate(["<end>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>").save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_settings(tiny_base: Path) -> Settings:
+    """Settings for the tiny model: three shards, months, no waiting people held out."""
+    return Settings(
+        community="test",
+        corpus=Corpus(),
+        cells=Cells(shards=3, periods="months", era="forever", held_out=0.0),
+        training=Training(
+            base=str(tiny_base), rank=4, batch_tokens=96, sequence_tokens=64, compute="fp32"
+        ),
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, tiny_settings: Settings) -> Workspace:
+    """An empty workspace with the tiny model."""
+    return Workspace.create(tmp_path / "home", tiny_settings, KEY)
