@@ -196,17 +196,18 @@ def object_(
 def objections(context: _Context, withdraw: str | None, reasons: bool, as_json: bool) -> None:
     """List the objections, or withdraw one as a separate, explicit act."""
     from sayso import report
+    from sayso.corpus import erase
     from sayso.rights import objections as room
     from sayso.rights.database import Rights
 
     if reasons:
         report.reasons(room.SUGGESTED_REASONS, as_json=as_json)
         return
-    rights = Rights(context.open())
+    workspace = context.open()
     if withdraw:
-        report.objection_list([room.withdraw(rights, withdraw)], as_json=as_json)
+        report.objection_list([erase.withdraw(workspace, withdraw)], as_json=as_json)
     else:
-        report.objection_list(room.list_all(rights), as_json=as_json)
+        report.objection_list(room.list_all(Rights(workspace)), as_json=as_json)
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from sayso.assistant.retrieval import search
 from sayso.audit.erasure import audit
 from sayso.audit.verify import verify
 from sayso.corpus import admission, ingest
+from sayso.corpus.prepare import sync_retrieval
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, UsageError
 from sayso.rights import ledger, objections, people, receipts
@@ -39,6 +40,7 @@ MARKER: Final = "demo.json"
 DEMO_KEY: Final = b"sayso demonstration key, public!"
 SAMPLE: Final = Path(__file__).parents[2] / "sample"
 SAMPLE_OBJECTOR: Final = "p:benno_b"
+QUESTION_OF_TODAY: Final = "Wo hängt heute der Fahrplan-Aushang der Gerda?"
 SAMPLE_QUESTIONS: Final = (
     "When does the ferry Gerda leave on Sundays?",
     "Wann hat die Bäckerei Krümel geschlossen?",
@@ -187,17 +189,12 @@ class Story:
         if self.is_sample:
             begun = time.monotonic()
             ingest.import_paths(self.workspace, [SAMPLE / "today.json"])
-            admission_now = admission.judge_all(self.workspace, now())
-            from sayso.corpus.prepare import sync_retrieval
-
-            sync_retrieval(self.workspace, admission_now)
-            found = search(self.workspace, "Wo liegt heute der Fahrplan-Aushang der Gerda?", 4)
+            sync_retrieval(self.workspace, admission.judge_all(self.workspace, now()))
+            found = search(self.workspace, QUESTION_OF_TODAY, 4)
             fresh = time.monotonic() - begun
             _check(any(s.id == "quay:today" for s in found), "the new post is not found")
-            report.out.print(
-                f"\nA post that arrived just now can be asked about after {fresh:.1f} s."
-            )
-            self._answer("Wo liegt heute der Fahrplan-Aushang der Gerda?")
+            report.out.print(f"\nA post that arrives can be asked about after {fresh:.1f} s:")
+            self._answer(QUESTION_OF_TODAY)
 
     def object(self) -> None:
         """Object for a person; watch them leave answers, model and disk."""
@@ -292,7 +289,7 @@ class Story:
         """Fix grid and sample before the first training; from then on they are constants."""
         workspace = self.workspace
         written = Store(workspace).records.read(["created_at"])["created_at"].drop_nulls()
-        years = (written.max().year - written.min().year) if len(written) else 0  # type: ignore[union-attr, operator]
+        years = (written.max().year - written.min().year) if len(written) else 0  # type: ignore[union-attr]
         settings = msgspec.structs.replace(
             workspace.settings,
             community="Muschelhaven" if self.is_sample else "this community",

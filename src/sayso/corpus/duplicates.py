@@ -26,7 +26,7 @@ WORD_SHINGLE: Final = 3
 CHARACTER_SHINGLE: Final = 5
 # In a group of up to this many texts every pair may be compared; larger ones are split further.
 SMALL_GROUP: Final = 512
-# More texts than that which agree in three bands (at 0.8: 13 of 64 places) are wordings of one template.
+# A larger group that agrees in three bands (at 0.8: about 13 places) is wordings of one template.
 BANDS_OF_A_TEMPLATE: Final = 3
 
 Booleans = NDArray[np.bool_]

@@ -6,6 +6,7 @@ from sayso.corpus.store import Store, Table
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
 from sayso.rights.database import Rights
+from sayso.rights.objections import Objection
 from sayso.rights.tombstones import Tombstone
 from sayso.workspace import Workspace
 
@@ -40,6 +41,19 @@ def erase(workspace: Workspace) -> int:
         blocked = objectors.contains(reactions["account_key"].to_numpy())
         _erase_keys(store.interactions, reactions.filter(pl.Series(blocked))["key"].to_list())
     return len(theirs)
+
+
+def withdraw(workspace: Workspace, number: str) -> Objection:
+    """Take an objection back, as the person's own explicit act.
+
+    What the objection covered is erased first, if it was not yet: a withdrawal allows what is
+    handed in from now on, and its effect does not depend on when the worker came round.
+
+    Raises:
+        UsageError: there is no such objection, or it was withdrawn before.
+    """
+    erase(workspace)
+    return objections.withdraw(Rights(workspace), number)
 
 
 def _erase_rows(table: Table, condition: pl.Expr) -> None:

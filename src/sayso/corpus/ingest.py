@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from sayso.content.events import AccountUpdate, Delete, Event, Interaction, Upsert
 from sayso.content.record import Record
-from sayso.corpus.duplicates import fingerprint
+from sayso.corpus.duplicates import Fingerprint, fingerprint
 from sayso.corpus.store import Store
 from sayso.errors import RefusedError
 from sayso.gate.keyset import KeySet
@@ -151,6 +151,7 @@ class _Batch:
         self._pseudonyms = workspace.pseudonyms
         self._print_key = (workspace.keys / "pseudonym.key").read_bytes()
         self._at: datetime = now()
+        self.seen: list[Record] = []
         self.records: dict[int, Record] = {}
         self.gone: dict[int, str] = {}
         self.accounts: list[AccountUpdate] = []
@@ -169,7 +170,8 @@ class _Batch:
                 key = self.key(record.id)
                 report.keys.add(key)
                 old = self.records.get(key)
-                if key not in self.gone and (old is None or record.rev >= old.rev):
+                self.seen.append(record)
+                if key not in self.gone and (old is None or record.rev > old.rev):
                     self.records[key] = record
             case Delete():
                 report.deletions += 1
@@ -247,30 +249,30 @@ class _Batch:
         return keep, stones
 
     def rows(self, keep: list[int]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-        """Rows of the records to store, and fingerprints of all, whoever objects."""
-        kept, rows = set(keep), []
+        """Rows of the records to store, and fingerprints of all that came, whoever objects."""
         prints: dict[int, dict[str, object]] = {}
-        for key, record in self.records.items():
-            account = self.account(record.author)
+        for record in self.seen:
             mark = fingerprint(training_text(record), self._print_key)
-            mark_key = self._pseudonyms.number("print", f"{record.id}\n{mark.exact}")
-            prints[mark_key] = {
-                "key": mark_key,
-                "account_key": account,
+            key = self._print(record, mark)
+            prints[key] = {
+                "key": key,
+                "account_key": self.account(record.author),
                 "exact": mark.exact,
                 "signature": mark.signature,
                 "long": mark.long,
             }
-            if key in kept:
-                rows.append(self._row(key, account, mark_key, record))
-        return rows, list(prints.values())
+        return [self._row(key, self.records[key]) for key in keep], list(prints.values())
 
-    def _row(self, key: int, account: int, mark: int, record: Record) -> dict[str, object]:
+    def _print(self, record: Record, mark: Fingerprint) -> int:
+        return self._pseudonyms.number("print", f"{record.id}\n{mark.exact}")
+
+    def _row(self, key: int, record: Record) -> dict[str, object]:
+        mark = fingerprint(training_text(record), self._print_key)
         fields = {name: getattr(record, name) for name in Record.__struct_fields__}
         return fields | {
             "key": key,
-            "account_key": account,
-            "print_key": mark,
+            "account_key": self.account(record.author),
+            "print_key": self._print(record, mark),
             "ingested_at": self._at,
             "media": msgspec.json.encode(record.media).decode(),
             "reply_key": self.key(record.reply_to),

@@ -133,7 +133,7 @@ def receive(
 
 
 def withdraw(rights: Rights, number: str) -> Objection:
-    """Take an objection back: the person's own, separate, explicit act.
+    """Note that an objection no longer stands; `sayso.corpus.erase.withdraw` is the whole act.
 
     What was erased stays erased; records that arrive again may be used again.
 

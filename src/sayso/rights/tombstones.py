@@ -30,13 +30,13 @@ class Tombstone(Struct, frozen=True):
 
 
 def put(connection: Connection, stones: Iterable[Tombstone]) -> None:
-    """Set tombstones; a final one is never replaced by an objection's."""
+    """Set tombstones; a final one stays, an objection's yields to a final one or a higher rev."""
     wanted = {stone.key: stone for stone in stones}
     present = find(connection, list(wanted))
     rows, replaced = [], []
     for key, stone in wanted.items():
         old = present.get(key)
-        if old and old.reason in FINAL:
+        if old and (old.reason in FINAL or (stone.reason == OBJECTION and stone.rev <= old.rev)):
             continue
         row = to_builtins(stone)
         if old:

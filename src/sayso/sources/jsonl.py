@@ -57,7 +57,7 @@ class _Policy(Struct):
 
 class _Line(Struct):
     type: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     time: str | int | float | None = None
 
 
@@ -155,7 +155,7 @@ class _InvalidError(Exception):
 
 def _parse(line: bytes) -> Event | Refused:
     envelope = _decode_line(line)
-    if envelope.type is None or envelope.data is None:
+    if envelope.type is None or not bytes(envelope.data):
         return _record(_decode_record(line))
     data = bytes(envelope.data)
     match envelope.type.removeprefix("net."):

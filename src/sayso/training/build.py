@@ -85,6 +85,8 @@ def build(
     recipe: Recipe,
     progress: Progress = lambda done, total: None,
     interrupted: Callable[[], bool] = lambda: False,
+    *,
+    in_process: bool = False,
 ) -> list[Note]:
     """Train the missing cells, each in a process of its own, chains side by side.
 
@@ -97,6 +99,7 @@ def build(
         recipe: the constants.
         progress: called with cells done and cells in all.
         interrupted: asked ten times a second; if true, the cells in work are given up.
+        in_process: train one cell after the other in this process: slower, easier to debug.
 
     Returns:
         The notes of the adapters made, in the order in which they were finished.
@@ -106,6 +109,9 @@ def build(
         SaysoError: training failed, or a cell's process was killed.
     """
     queue = missing(wanted, AdapterStore(workspace))
+    if in_process:
+        jobs = [Job(workspace.home, base.folder, recipe, p) for row in queue for p in row]
+        return [_train_here(job, interrupted) for job in jobs]
     # The longest chains first, so that no core idles at the end.
     queue.sort(key=lambda row: -sum(len(p.cell.examples) for p in row))
     total, made = sum(map(len, queue)), list[Note]()
@@ -128,16 +134,24 @@ def build(
                 progress(len(made), total)
                 if cell.rest:
                     queue.insert(0, cell.rest)
-            if interrupted():
-                raise SupersededError(
-                    "training stopped for something more urgent",
-                    "`sayso train` goes on from there",
-                )
+            _give_way(interrupted)
     finally:
         for cell in running.values():
             cell.process.kill()
             cell.process.join()
     return made
+
+
+def _give_way(interrupted: Callable[[], bool]) -> None:
+    if interrupted():
+        raise SupersededError(
+            "training stopped for something more urgent", "`sayso train` goes on from there"
+        )
+
+
+def _train_here(job: Job, interrupted: Callable[[], bool]) -> Note:
+    _give_way(interrupted)
+    return train_cell(job)
 
 
 class _Running:

@@ -108,8 +108,8 @@ def write_lora(path: Path, base: Path, adapter: Mapping[str, tuple[Matrix, Matri
 
 def _rank(adapter: Mapping[str, tuple[Matrix, Matrix]]) -> int:
     ranks = {a.shape[0] for a, _ in adapter.values()}
-    if len(ranks) != 1:
-        raise UsageError(f"the adapter has the ranks {sorted(ranks)}, expected one rank for all")
+    if len(ranks) != 1 or 0 in ranks:
+        raise UsageError(f"the adapter has the ranks {sorted(ranks)}, expected one for all")
     return int(ranks.pop())
 
 
@@ -119,7 +119,7 @@ def _check(name: str, a: Matrix, b: Matrix, shape: tuple[int, ...] | None) -> No
             f"the adapter changes {name!r}, which the base's GGUF does not have",
             "write the adapter for the base model that it was trained on",
         )
-    if a.ndim != 2 or b.ndim != 2 or (b.shape[0], a.shape[1]) != shape or a.shape[::-1][1] == 0:
+    if a.ndim != 2 or b.ndim != 2 or (b.shape[0], a.shape[1]) != shape:
         raise UsageError(f"{name}: A is {a.shape} and B {b.shape}, expected delta W of {shape}")
     if a.shape[0] != b.shape[1]:
         raise UsageError(f"{name}: A has rank {a.shape[0]} and B {b.shape[1]}, expected the same")

@@ -1,5 +1,6 @@
 """Releases: base + λ·Σ adapters, published as one standard PEFT adapter and a GGUF adapter."""
 
+import itertools
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.numpy import load_file, save
 from sayso.errors import IntegrityError, WorkspaceError
 from sayso.training.adapters import AdapterStore, Matrix, frozen_a, tensor_hash
 from sayso.training.base import Base
-from sayso.training.build import Plan, Planned
+from sayso.training.build import Plan
 from sayso.training.gguf import write_lora
 from sayso.training.recipe import Recipe, merge_weight
 from sayso.workspace import Workspace, sync_folder, write_atomically
@@ -56,9 +57,10 @@ def compose(
     Of each chain the longest unbroken beginning counts, so a release without a person is there
     before the cells they were in are rebuilt.
     """
-    begun = [_beginning(chain, available) for chain in wanted]
+    begun, summed = _sum(wanted, available, AdapterStore(workspace))
     tips = [chain[-1] for chain in begun if chain]
-    tensors = _tensors(workspace, tips, base, recipe)
+    weight = merge_weight(len(tips), workspace.settings.training)
+    tensors = _tensors(summed, weight, base, recipe)
     digest = tensor_hash(tensors)
     release = Release(
         name=f"sayso-{digest[:12]}",
@@ -66,7 +68,7 @@ def compose(
         at=at.isoformat(),
         complete=begun == wanted,
         base=base.hash,
-        merge_weight=merge_weight(len(tips), workspace.settings.training),
+        merge_weight=weight,
         cells=tuple(tip.key for tip in tips),
         trained_on=tuple(planned.key for chain in begun for planned in chain),
         examples=sum(len(planned.cell.examples) for chain in begun for planned in chain),
@@ -147,26 +149,35 @@ def prune(workspace: Workspace, keep_cells: set[str]) -> tuple[int, int]:
     return len(adapters), len(old)
 
 
-def _beginning(chain: tuple[Planned, ...], available: set[str]) -> tuple[Planned, ...]:
-    for number, planned in enumerate(chain):
-        if planned.key not in available:
-            return chain[:number]
-    return chain
+def _sum(wanted: Plan, available: set[str], store: AdapterStore) -> tuple[Plan, dict[str, Matrix]]:
+    """Sum the last adapter of each chain's unbroken beginning, in the plan's order.
+
+    A damaged adapter counts as missing; it is removed, and its chain ends before it.
+    """
+    begun: Plan = []
+    summed: dict[str, Matrix] = {}
+    for chain in wanted:
+        there = list(itertools.takewhile(lambda planned: planned.key in available, chain))
+        while there:
+            try:
+                tip = store.get(there[-1].key)
+            except IntegrityError:
+                store.remove({there.pop().key})
+                continue
+            for name, b in tip.items():
+                summed[name] = summed[name] + b if name in summed else b
+            break
+        begun.append(tuple(there))
+    return begun, summed
 
 
 def _tensors(
-    workspace: Workspace, tips: list[Planned], base: Base, recipe: Recipe
+    summed: dict[str, Matrix], weight: float, base: Base, recipe: Recipe
 ) -> dict[str, Matrix]:
-    """Return A and λ·ΣB of every module under PEFT's names; summed in the plan's order."""
-    store = AdapterStore(workspace)
-    summed: dict[str, Matrix] = {}
-    for tip in tips:
-        for name, b in store.get(tip.key).items():
-            summed[name] = summed[name] + b if name in summed else b
-    weight = np.float32(merge_weight(len(tips), workspace.settings.training))
+    """Return A and λ·ΣB of every module under PEFT's names."""
     tensors: dict[str, Matrix] = {}
     for name, width, height in _modules(base):
-        b = summed.get(name, np.zeros((height, recipe.rank), np.float32)) * weight
+        b = summed.get(name, np.zeros((height, recipe.rank), np.float32)) * np.float32(weight)
         tensors[f"{PREFIX}{name}.lora_A.weight"] = frozen_a(name, recipe.rank, width, recipe.seed)
         tensors[f"{PREFIX}{name}.lora_B.weight"] = np.ascontiguousarray(b)
     return tensors

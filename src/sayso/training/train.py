@@ -64,6 +64,8 @@ def train(
     progress: Progress = lambda done, total: None,
     on_release: OnRelease = lambda release: None,
     interrupted: Callable[[], bool] = lambda: False,
+    *,
+    in_process: bool = False,
 ) -> Outcome:
     """Bring the served model in step with the rows; idempotent and incremental.
 
@@ -73,6 +75,7 @@ def train(
         progress: called with cells done and cells in all.
         on_release: called as soon as a release may be served, the interim one included.
         interrupted: asked while cells train; if true, the run ends with `SupersededError`.
+        in_process: train the cells in this process, one after the other.
 
     Raises:
         SupersededError: `interrupted` said so; what was finished is kept.
@@ -90,7 +93,13 @@ def train(
             releases.prune(workspace, wanted)
         to_interim = time.monotonic() - begun
         built = build(
-            workspace, situation.plan, situation.base, situation.recipe, progress, interrupted
+            workspace,
+            situation.plan,
+            situation.base,
+            situation.recipe,
+            progress,
+            interrupted,
+            in_process=in_process,
         )
         release = _release(workspace, situation, wanted)
         on_release(release)

@@ -7,11 +7,12 @@ from functools import partial
 from typing import Final, Self, TypeVar
 
 import anyio
-from anyio import CapacityLimiter, CancelScope, Semaphore, to_thread
+from anyio import CancelScope, CapacityLimiter, Semaphore, to_thread
 from starlette.types import Receive
 
-from sayso.assistant.chat import Answer, Assistant, Source
+from sayso.assistant.chat import Answer, Assistant
 from sayso.assistant.engine import Chunk, Options
+from sayso.assistant.retrieval import Source
 from sayso.web.metrics import Meter
 
 QUEUE_PER_SLOT: Final = 8
@@ -38,6 +39,13 @@ class Reply:
         self.completion_tokens = 0
         self._chunks = answer.chunks
         self._limiter = limiter
+        self._first = ""
+
+    async def begin(self) -> None:
+        """Wait for the first chunk: messages that cannot be answered fail here."""
+        if (chunk := await self._pull()) is not None:
+            self._note(chunk)
+            self._first = chunk.text
 
     # Not an async generator: one that is left midway is closed only some time later.
     def __aiter__(self) -> Self:
@@ -46,7 +54,10 @@ class Reply:
 
     async def __anext__(self) -> str:
         """Return the next piece of text."""
-        while (chunk := await self._in_thread(next, self._chunks, None)) is not None:
+        if first := self._first:
+            self._first = ""
+            return first
+        while (chunk := await self._pull()) is not None:
             self._note(chunk)
             if chunk.text:
                 return chunk.text
@@ -58,13 +69,17 @@ class Reply:
             with CancelScope(shield=True):
                 await self._in_thread(close)
 
+    async def _pull(self) -> Chunk | None:
+        return await self._in_thread(lambda: next(self._chunks, None))
+
     def _note(self, chunk: Chunk) -> None:
+        self.release = chunk.release or self.release
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.prompt_tokens = max(self.prompt_tokens, chunk.prompt_tokens)
         self.completion_tokens = max(self.completion_tokens, chunk.completion_tokens)
 
-    async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        return await to_thread.run_sync(partial(work, *arguments), limiter=self._limiter)
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await to_thread.run_sync(work, limiter=self._limiter)
 
 
 class Answering:
@@ -102,6 +117,7 @@ class Answering:
         try:
             work = partial(self.assistant.answer, messages, options)
             reply = Reply(await to_thread.run_sync(work, limiter=self._limiter), self._limiter)
+            await reply.begin()
             yield reply
             outcome = "done"
         except (anyio.get_cancelled_exc_class(), GeneratorExit):

@@ -20,7 +20,13 @@ from sayso.web.site import Site
 from sayso.workspace import Workspace
 
 STATIC: Final = Path(__file__).parent / "static"
-HANDLED: Final = (HTTPException, RequestValidationError, SaysoError, BusyError, ApiError)
+HANDLED: Final[tuple[type[Exception], ...]] = (
+    HTTPException,
+    RequestValidationError,
+    SaysoError,
+    BusyError,
+    ApiError,
+)
 DESCRIPTION: Final = """\
 Objections to AI training, and an OpenAI-compatible chat with the community's assistant.
 
@@ -42,8 +48,10 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         # The ready-made documentation pages load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
-        exception_handlers={Exception: respond_to_bug} | dict.fromkeys(HANDLED, respond),
     )
+    app.add_exception_handler(Exception, respond_to_bug)
+    for kind in HANDLED:
+        app.add_exception_handler(kind, respond)
     app.state.site = Site.make(workspace, assistant)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(SecurityHeaders)

@@ -55,7 +55,7 @@ class ChatRequest(Struct):
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     n: int | None = 1
     stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
     seed: int | None = None
@@ -89,7 +89,9 @@ class ChatRequest(Struct):
             "stop": tuple(word for word in stop if word),
             "seed": self.seed,
         }
-        return Options(**{name: value for name, value in given.items() if value is not None})
+        return msgspec.structs.replace(
+            Options(), **{name: value for name, value in given.items() if value is not None}
+        )
 
 
 _decode = msgspec.json.Decoder(ChatRequest).decode

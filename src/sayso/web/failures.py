@@ -8,11 +8,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sayso.errors import MissingPartError, SaysoError, UsageError, WorkspaceError
+from sayso.assistant.engine import NotLoadedError, PromptTooLongError
+from sayso.errors import InputError, MissingPartError, SaysoError, UsageError, WorkspaceError
 from sayso.web.answering import BusyError
 from sayso.web.rendering import page
 from sayso.web.security import HEADERS
 
+# The first that fits counts.
+STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
+    (UsageError, 400),
+    (InputError, 400),
+    (MissingPartError, 503),
+    (WorkspaceError, 503),
+    (NotLoadedError, 503),
+    (SaysoError, 500),
+)
 RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -50,6 +60,8 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case BusyError():
             return ApiError(_problem(error)[1], 429, "rate_limit_exceeded")
+        case PromptTooLongError():
+            return ApiError(_problem(error)[1], 400, "context_length_exceeded", "messages")
         case HTTPException(status_code=404):
             return ApiError(
                 "unknown path: see /v1/models, /v1/chat/completions", 404, "unknown_url"
@@ -104,15 +116,8 @@ def _problem(error: Exception) -> tuple[int, str]:
             return 422, f"{where}: {first['msg']}" if where else str(first["msg"])
         case BusyError():
             return 429, "too many questions wait for an answer; try again in a few seconds"
-        case UsageError():
-            return 400, _with_hint(error)
-        case MissingPartError() | WorkspaceError():
-            return 503, _with_hint(error)
         case SaysoError():
-            return 500, _with_hint(error)
+            status = next(status for kind, status in STATUSES if isinstance(error, kind))
+            return status, f"{error.problem}; {error.hint}" if error.hint else error.problem
         case _:
             return 500, "an error happened here; it is in the operator's log"
-
-
-def _with_hint(error: SaysoError) -> str:
-    return f"{error.problem}; {error.hint}" if error.hint else error.problem

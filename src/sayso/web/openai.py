@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sayso.assistant.chat import Source
+from sayso.assistant.retrieval import Source
 from sayso.web import chat_request
 from sayso.web.answering import Reply, unless_gone
 from sayso.web.chat_request import ChatRequest

@@ -36,7 +36,8 @@ def environment(language: str) -> Environment:
     made.globals |= {"language": language, "languages": LANGUAGES}
 
     def moment(value: datetime) -> Markup:
-        text = format_datetime(value, "d. MMMM y, HH:mm" if language == "de" else "d MMMM y, HH:mm")
+        pattern = "d. MMMM y, HH:mm" if language == "de" else "d MMMM y, HH:mm"
+        text = format_datetime(value, pattern, locale=language)
         return Markup('<time datetime="{}">{} UTC</time>').format(value.isoformat(), text)
 
     def number(value: float) -> str:
@@ -77,7 +78,7 @@ def page(
             release=site.release,
             path=path or request.url.path,
             section=request.url.path,
-        status=status,
+            status=status,
             **context,
         )
     )

@@ -18,8 +18,10 @@ from sayso.web.site import Site, site_of
 
 COOKIE: Final = "receipt"
 A_DAY: Final = 24 * 3600
-LONGEST_OWN_WORDS: Final = LONGEST_REASON - 1 - max(
-    len(reason) for reasons in SUGGESTED_REASONS.values() for reason in reasons
+LONGEST_OWN_WORDS: Final = (
+    LONGEST_REASON
+    - 1
+    - max(len(reason) for reasons in SUGGESTED_REASONS.values() for reason in reasons)
 )
 router = APIRouter(include_in_schema=False)
 
@@ -166,9 +168,7 @@ def _lead_on(request: Request, made: list[Objection]) -> Response:
     return response
 
 
-def _status(
-    request: Request, number: str, also: tuple[str, ...] = (), error: str = ""
-) -> Response:
+def _status(request: Request, number: str, also: tuple[str, ...] = (), error: str = "") -> Response:
     site = site_of(request)
     objection, progress = look_up(site, number)
     own = objecting.holds_token(site, number, request.cookies.get(COOKIE))

@@ -91,7 +91,8 @@ function scrollToEnd() {
 }
 
 async function answer() {
-  const messages = talk.slice(-REMEMBERED).map(({ role, content }) => ({ role, content }));
+  const messages = talk.filter(({ content }) => content).slice(-REMEMBERED)
+    .map(({ role, content }) => ({ role, content }));
   const message = { role: "assistant", content: "" };
   const turn = showAnswer(message);
   running = new AbortController();

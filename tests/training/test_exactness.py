@@ -1,0 +1,288 @@
+"""The contract: whatever happens in whatever order, the release is the one that would have been.
+
+Random small communities post, edit, delete, object, withdraw, link accounts and go private, while
+training runs, is cut short, and runs again. Every bit of the final release must equal that of
+
+- a world where the same happened and nothing was ever trained in between, and
+- a world where those who object in the end had objected before the first post.
+"""
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sayso.corpus import erase
+from sayso.corpus.ingest import import_stream
+from sayso.errors import SupersededError
+from sayso.rights import objections
+from sayso.rights.database import Rights
+from sayso.settings import Settings
+from sayso.training import releases
+from sayso.training.train import train
+from sayso.workspace import Workspace
+
+from ..conftest import KEY
+
+PEOPLE = [f"member-{n}" for n in range(5)]
+SERVICES = ["square", "gallery"]
+WORDS = "tide mussel rope gull lantern harbour engine paint bread net winter ferry".split()
+SHARED = "the same old joke that everybody in this harbour tells each winter again"
+
+
+class Post(msgspec.Struct, frozen=True):
+    number: int
+    month: int
+    words: tuple[str, ...]
+    audience: str = "public"
+    reply_to: int = -1
+    rev: int = 1
+
+
+class Delete(msgspec.Struct, frozen=True):
+    number: int
+
+
+class Object(msgspec.Struct, frozen=True):
+    person: int
+    service: int  # -1 = all
+
+
+class Withdraw(msgspec.Struct, frozen=True):
+    person: int
+
+
+class Account(msgspec.Struct, frozen=True):
+    person: int
+    service: int
+    state: str
+    linked: bool
+
+
+class Train(msgspec.Struct, frozen=True):
+    cut_after: int  # -1 = runs to its end
+    month: int
+
+
+Action = Post | Delete | Object | Withdraw | Account | Train
+
+words = st.lists(st.sampled_from(WORDS), min_size=2, max_size=9).map(tuple)
+posts = st.builds(
+    Post,
+    number=st.integers(0, 9),
+    month=st.integers(7, 10),
+    words=st.one_of(words, st.just(tuple(SHARED.split()))),
+    audience=st.sampled_from(["public", "public", "public", "public", "followers", "unknown"]),
+    reply_to=st.integers(-6, 9),
+    rev=st.integers(1, 3),
+)
+actions = st.one_of(
+    posts,
+    posts,
+    posts,
+    st.builds(Delete, st.integers(0, 9)),
+    st.builds(Object, st.integers(0, 4), st.integers(-1, 1)),
+    st.builds(Withdraw, st.integers(0, 4)),
+    st.builds(
+        Account,
+        st.integers(0, 4),
+        st.integers(0, 1),
+        st.sampled_from(["active", "active", "private", "deleted"]),
+        st.booleans(),
+    ),
+    st.builds(Train, st.integers(-1, 3), st.integers(9, 11)),
+    st.builds(Train, st.just(-1), st.integers(9, 11)),
+)
+
+
+class World:
+    """One workspace in which actions happen."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="sayso-world-"))
+        self.workspace = Workspace.create(self.home / "home", settings, KEY)
+        self.rights = Rights(self.workspace)
+        for person in range(len(PEOPLE)):
+            for service in range(len(SERVICES)):
+                self.say(
+                    "net.account.update",
+                    account=account(person, service),
+                    person=PEOPLE[person],
+                    age_band="adult",
+                )
+
+    def say(self, kind: str, **data: object) -> None:
+        line = msgspec.json.encode({"type": kind, "data": data})
+        import_stream(self.workspace, _Lines(line), "events")
+
+    def act(self, action: Action) -> None:
+        match action:
+            case Post():
+                self.say(
+                    "net.content.upsert",
+                    id=f"post-{action.number}",
+                    rev=action.rev,
+                    # An id belongs to one account for good, as on every real service.
+                    service=SERVICES[action.number % 2],
+                    author=account(action.number % len(PEOPLE), action.number % 2),
+                    audience=action.audience,
+                    created_at=f"2026-{action.month:02d}-05T08:00:00Z",
+                    language="en",
+                    text=" ".join(action.words),
+                    reply_to=f"post-{action.reply_to}" if action.reply_to >= 0 else None,
+                )
+            case Delete():
+                self.say("net.content.delete", id=f"post-{action.number}")
+            case Object():
+                service = SERVICES[action.service] if action.service >= 0 else "*"
+                objections.receive(self.rights, PEOPLE[action.person], services=[service])
+            case Withdraw():
+                for made in self.standing():
+                    if made.person == PEOPLE[action.person]:
+                        erase.withdraw(self.workspace, made.number)
+            case Account():
+                self.say(
+                    "net.account.update",
+                    account=account(action.person, action.service),
+                    state=action.state,
+                    person=PEOPLE[action.person] if action.linked else "",
+                )
+            case Train():
+                self.train(action)
+
+    def train(self, action: Train) -> None:
+        calls = iter(range(1000))
+        at = datetime(2026, action.month, 20, tzinfo=UTC)
+
+        def cut() -> bool:
+            return 0 <= action.cut_after <= next(calls)
+
+        try:
+            train(self.workspace, at, interrupted=cut, in_process=True)
+        except SupersededError:
+            # What is published in the middle must be whole and without what went.
+            served = releases.current(self.workspace)
+            if served is not None:
+                releases.check(self.workspace, served)
+
+    def standing(self) -> list[objections.Objection]:
+        return [made for made in objections.list_all(self.rights) if made.stands]
+
+    def release(self) -> releases.Release:
+        self.train(Train(-1, 11))
+        release = releases.current(self.workspace)
+        assert release is not None
+        return release
+
+    def close(self) -> None:
+        self.rights.engine.dispose()
+        shutil.rmtree(self.home)
+
+
+class _Lines:
+    """One line as a binary stream."""
+
+    def __init__(self, line: bytes) -> None:
+        self._lines = [line]
+
+    def readline(self, _size: int = -1) -> bytes:
+        return self._lines.pop() if self._lines else b""
+
+
+def account(person: int, service: int) -> str:
+    return f"{PEOPLE[person]}@{SERVICES[service]}"
+
+
+def play(settings: Settings, script: list[Action]) -> tuple[World, releases.Release]:
+    world = World(settings)
+    for action in script:
+        world.act(action)
+    return world, world.release()
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(script=st.lists(actions, min_size=3, max_size=16))
+def test_release_depends_on_what_happened_not_on_when_it_trained(
+    tiny_settings: Settings, script: list[Action]
+) -> None:
+    world, release = play(tiny_settings, script)
+    untrained = [action for action in script if not isinstance(action, Train)]
+    other, expected = play(tiny_settings, untrained)
+    try:
+        assert release.hash == expected.hash
+        assert release.trained_on == expected.trained_on
+    finally:
+        world.close()
+        other.close()
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(script=st.lists(actions, min_size=3, max_size=16))
+def test_release_is_as_if_the_objection_had_always_stood(
+    tiny_settings: Settings, script: list[Action]
+) -> None:
+    # Nobody withdraws here: whoever objects, objects for good.
+    script = [action for action in script if not isinstance(action, Withdraw)]
+    world, release = play(tiny_settings, script)
+    always = [a for a in script if isinstance(a, Object)]
+    rest = [a for a in script if not isinstance(a, Object | Train)]
+    other, expected = play(tiny_settings, [*always, *rest])
+    try:
+        assert release.hash == expected.hash
+    finally:
+        world.close()
+        other.close()
+
+
+def test_control_an_objection_of_somebody_trained_on_changes_the_bits(
+    tiny_settings: Settings,
+) -> None:
+    script: list[Action] = [Post(n, 8, tuple(f"{word}{n}" for word in WORDS)) for n in range(5)]
+    world, before = play(tiny_settings, script)
+    for person in range(5):
+        world.act(Object(person, -1))
+        after = world.release()
+        assert after.hash != before.hash
+        before = after
+    assert before.examples == 0
+    world.close()
+
+
+def test_a_withdrawal_brings_back_what_is_handed_in_again(tiny_settings: Settings) -> None:
+    post = Post(0, 8, tuple(WORDS))
+    world, before = play(tiny_settings, [post])
+    world.act(Object(0, -1))
+    assert world.release().examples == 0
+    world.act(Withdraw(0))
+    assert world.release().examples == 0, "what was erased stays erased"
+    world.act(post)
+    assert world.release().hash == before.hash
+    world.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 64, None])
+def test_a_damaged_adapter_is_noticed_and_rebuilt(
+    tiny_settings: Settings, damage: bytes | None
+) -> None:
+    from sayso.training.adapters import AdapterStore
+
+    world, before = play(tiny_settings, [Post(0, 8, tuple(WORDS))])
+    path = AdapterStore(world.workspace).path(before.trained_on[0])
+    whole = path.read_bytes()
+    path.write_bytes(damage if damage is not None else whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert world.release().hash == before.hash
+    assert path.read_bytes() == whole
+    world.close()

@@ -1,0 +1,149 @@
+"""A real server on a free port, with an assistant whose words are known."""
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+from openai import OpenAI
+from sqlalchemy import insert
+
+from sayso.assistant.chat import Answer
+from sayso.assistant.engine import Chunk, Options
+from sayso.assistant.retrieval import Source
+from sayso.rights import ledger
+from sayso.rights.database import Rights, accounts, signed
+from sayso.settings import Serving, Settings
+from sayso.web.app import create_app
+from sayso.workspace import Workspace
+
+RELEASE = "sayso-0123456789ab"
+ANSWER = ["The **ferry** ", "leaves at `07:15`.", "\n\n- on workdays\n- on Sundays"]
+SOURCES = [
+    Source("forum:1", "member-1", "forum", "2026-09-11", "The ferry leaves at 07:15.", "en"),
+    Source("net:2", "member-2", "net", "2026-09-12", "Die Fähre fährt auch sonntags.", "de"),
+]
+DEADLINE = 20.0
+
+
+class KnownAssistant:
+    """Has the assistant's interface; says what a test puts into it and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.release = RELEASE
+        self.pieces = list(ANSWER)
+        self.sources = list(SOURCES)
+        self.error: Exception | None = None  # raised instead of the first piece
+        self.late_error: Exception | None = None  # raised after the last piece
+        self.endless = False
+        self.go = threading.Event()  # pieces come once this is set
+        self.go.set()
+        self.closed = threading.Event()
+        self.asked: list[list[dict[str, str]]] = []
+        self.options: list[Options] = []
+
+    def answer(self, messages: list[dict[str, str]], options: Options) -> Answer:
+        self.asked.append(messages)
+        self.options.append(options)
+        return Answer(self.sources, self.release, self._chunks())
+
+    def _chunks(self) -> Iterator[Chunk]:
+        try:
+            if self.error:
+                raise self.error
+            yield Chunk("", release=self.release)
+            self.go.wait(DEADLINE)
+            for text in itertools.cycle(self.pieces) if self.endless else self.pieces:
+                yield Chunk(text, release=self.release)
+            if self.late_error:
+                raise self.late_error
+            yield Chunk("", "stop", 11, len(self.pieces), self.release)
+        finally:
+            self.closed.set()
+
+
+class Running:
+    """A server, its address, its assistant and its workspace."""
+
+    def __init__(self, address: str, assistant: KnownAssistant, workspace: Workspace) -> None:
+        self.address = address
+        self.assistant = assistant
+        self.workspace = workspace
+        self.rights = Rights(workspace)
+
+    def browser(self, **headers: str) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=self.address, headers=headers, timeout=DEADLINE, follow_redirects=True
+        )
+
+    def openai(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.address}/v1", api_key="none", max_retries=0)
+
+    def note(self, kind: str, body: dict[str, object]) -> None:
+        """Add an entry to the ledger, as a worker would."""
+        with self.rights.writing() as connection:
+            ledger.append(connection, kind, body)
+
+
+@contextlib.contextmanager
+def serving(workspace: Workspace, assistant: object) -> Iterator[str]:
+    """Run the application until the block ends; gives its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            create_app(workspace, assistant), log_level="critical", ws="none", lifespan="off"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            poll(lambda: server.started)
+            yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(DEADLINE)
+
+
+def poll(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, within the deadline."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition did not come true in time")
+        time.sleep(0.01)
+
+
+def add_account(rights: Rights, account: str, person: str) -> None:
+    with rights.writing() as connection:
+        connection.execute(
+            insert(accounts).values(
+                account=account,
+                key=signed(rights.workspace.pseudonyms.number("account", account)),
+                service=account.rpartition("@")[2],
+                person=person,
+            )
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Running]:
+    """A server for a community on two services, one of whose members has an account on both."""
+    workspace = Workspace.create(
+        tmp_path / "home", Settings(community="Test harbour", serving=Serving(parallel=1))
+    )
+    for account, person in (
+        ("member-1@forum", "p:1"),
+        ("member-1@net", "p:1"),
+        ("member-2@net", "p:2"),
+    ):
+        add_account(Rights(workspace), account, person)
+    assistant = KnownAssistant()
+    with serving(workspace, assistant) as address:
+        yield Running(address, assistant, workspace)
+        assistant.go.set()

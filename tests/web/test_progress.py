@@ -1,0 +1,109 @@
+"""The ledger's fold: the same whether it is read in one go or entry by entry."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, update
+
+from sayso.rights import ledger
+from sayso.rights.database import Rights
+from sayso.rights.database import ledger as table
+from sayso.settings import Settings
+from sayso.web.progress import Board
+from sayso.workspace import Workspace
+
+NUMBERS = ["OBJ-1", "OBJ-2", "OBJ-3"]
+numbers = st.lists(st.sampled_from(NUMBERS), unique=True)
+entries = st.lists(
+    st.one_of(
+        st.builds(lambda n: ("objection", {"number": n}), st.sampled_from(NUMBERS)),
+        st.builds(lambda n: ("withdrawal", {"number": n}), st.sampled_from(NUMBERS)),
+        st.builds(
+            lambda r, k, o: ("release", {"release": r, "kind": k, "objections": o}),
+            st.sampled_from(["a", "b"]),
+            st.sampled_from(["interim", "full"]),
+            numbers,
+        ),
+        st.just(("gate", {"allowed": 3, "denied": 2, "held": 1})),
+        st.just(("something-else", {})),
+    ),
+    max_size=15,
+)
+
+
+def new_rights(folder: Path) -> Rights:
+    return Rights(Workspace.create(folder, Settings()))
+
+
+def add(rights: Rights, kind: str, body: dict) -> ledger.Entry:
+    with rights.writing() as connection:
+        return ledger.append(connection, kind, body)
+
+
+@settings(max_examples=40, deadline=None)
+@given(entries)
+def test_reading_on_is_reading_anew(story: list) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rights = new_rights(Path(folder))
+        followed = Board(rights)
+        for kind, body in story:
+            add(rights, kind, body)
+            followed.overview()
+        anew = Board(rights)
+        assert followed.overview() == anew.overview()
+        for number in NUMBERS:
+            progress = anew.progress(number)
+            assert followed.progress(number) == progress
+            if progress and progress.gone_at:
+                assert progress.gone_at >= progress.received_at
+            if progress and progress.rebuilt_at:
+                assert progress.gone_at <= progress.rebuilt_at
+        rights.engine.dispose()
+
+
+def test_the_steps_of_an_objection(tmp_path: Path) -> None:
+    rights = new_rights(tmp_path)
+    board = Board(rights)
+    assert board.progress("OBJ-1") is None
+    # A release from before says nothing of it, even one that names it.
+    add(rights, "release", {"release": "r0", "kind": "full", "objections": ["OBJ-1"]})
+    received = add(rights, "objection", {"number": "OBJ-1"})
+    assert board.progress("OBJ-1").steps_done == 2
+    add(rights, "release", {"release": "r1", "kind": "full", "objections": []})
+    assert board.progress("OBJ-1").steps_done == 2
+    interim = add(rights, "release", {"release": "r2", "kind": "interim", "objections": ["OBJ-1"]})
+    assert board.progress("OBJ-1").gone_with == "r2"
+    assert board.progress("OBJ-1").steps_done == 3
+    add(rights, "release", {"release": "r3", "kind": "full", "objections": ["OBJ-1"]})
+    add(rights, "release", {"release": "r4", "kind": "full", "objections": ["OBJ-1"]})
+    progress = board.progress("OBJ-1")
+    assert (progress.gone_with, progress.rebuilt_with, progress.steps_done) == ("r2", "r3", 4)
+    overview = board.overview()
+    assert [release.name for release in overview.releases] == ["r4", "r3", "r2", "r1", "r0"]
+    waited = datetime.fromisoformat(interim.at) - datetime.fromisoformat(received.at)
+    assert overview.median_seconds == waited.total_seconds()
+    assert overview.verdicts is None
+    with rights.reading() as connection:
+        assert (overview.entries, overview.head) == ledger.verify(connection)
+    assert board.released_at("r2") == datetime.fromisoformat(interim.at).astimezone(UTC)
+    assert board.released_at("r9") is None
+
+
+def test_another_ledger_in_its_place_is_noticed(tmp_path: Path) -> None:
+    rights = new_rights(tmp_path)
+    board = Board(rights)
+    add(rights, "objection", {"number": "OBJ-1"})
+    add(rights, "objection", {"number": "OBJ-2"})
+    assert board.overview().objections == 2
+    # A back-up was restored: shorter first, then as long again but different.
+    with rights.writing() as connection:
+        connection.execute(delete(table).where(table.c.seq == 2))
+    assert board.overview().objections == 1
+    with rights.writing() as connection:
+        body, digest = {"number": "OBJ-3"}, "f" * 64
+        connection.execute(update(table).where(table.c.seq == 1).values(body=body, hash=digest))
+    assert board.progress("OBJ-1") is None
+    assert board.progress("OBJ-3") is not None
