@@ -104,7 +104,7 @@ def serving(workspace: Workspace, assistant: object) -> Iterator[str]:
         thread.start()
         try:
             poll(lambda: server.started)
-            yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(DEADLINE)
@@ -117,6 +117,18 @@ def poll(condition: Callable[[], object]) -> None:
         if time.monotonic() > end:
             raise TimeoutError("the condition did not come true in time")
         time.sleep(0.01)
+
+
+def release_entry(
+    name: str, kind: str, up_to: int, objections: list[str] | None = None
+) -> dict[str, object]:
+    """A ledger entry's body as training writes it; `up_to` is the last entry it heeds."""
+    return {"release": name, "kind": kind, "objections": objections or [], "up_to": up_to}
+
+
+def gate_entry(allowed: int, denied: dict[str, int], held: dict[str, int]) -> dict[str, object]:
+    """A ledger entry's body as the gate's run writes it."""
+    return {"policy": "strict", "allowed": allowed, "denied": denied, "held": held}
 
 
 def add_account(rights: Rights, account: str, person: str) -> None:

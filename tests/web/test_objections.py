@@ -7,7 +7,7 @@ import pytest
 
 from sayso.rights import objections, receipts
 from sayso.rights.objections import SUGGESTED_REASONS
-from tests.web.conftest import Running
+from tests.web.conftest import Running, release_entry
 
 FORM = {"account": "member-1@forum", "scope": "all", "confirmed": "true"}
 
@@ -152,9 +152,9 @@ def test_steps_follow_the_ledger(site: Running) -> None:
             return reached
 
         assert done() == ["received", "kept_out_of_training"]
-        site.note("release", {"release": "r-1", "kind": "interim", "objections": [number]})
+        site.note("release", release_entry("r-1", "interim", 1, [number]))
         assert done()[2:] == ["gone_from_serving"]
-        site.note("release", {"release": "r-2", "kind": "full", "objections": [number]})
+        site.note("release", release_entry("r-2", "full", 1))
         assert done()[2:] == ["gone_from_serving", "rebuilt"]
         steps = browser.get(f"/api/objections/{number}").json()["steps"]
         assert [step["release"] for step in steps] == [None, None, "r-1", "r-2"]

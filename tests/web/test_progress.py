@@ -14,20 +14,20 @@ from sayso.rights.database import ledger as table
 from sayso.settings import Settings
 from sayso.web.progress import Board
 from sayso.workspace import Workspace
+from tests.web.conftest import gate_entry, release_entry
 
 NUMBERS = ["OBJ-1", "OBJ-2", "OBJ-3"]
-numbers = st.lists(st.sampled_from(NUMBERS), unique=True)
 entries = st.lists(
     st.one_of(
         st.builds(lambda n: ("objection", {"number": n}), st.sampled_from(NUMBERS)),
         st.builds(lambda n: ("withdrawal", {"number": n}), st.sampled_from(NUMBERS)),
         st.builds(
-            lambda r, k, o: ("release", {"release": r, "kind": k, "objections": o}),
+            lambda name, kind, up_to: ("release", release_entry(name, kind, up_to)),
             st.sampled_from(["a", "b"]),
             st.sampled_from(["interim", "full"]),
-            numbers,
+            st.integers(0, 15),
         ),
-        st.just(("gate", {"allowed": 3, "denied": 2, "held": 1})),
+        st.just(("gate", gate_entry(3, {"minor": 2}, {"waiting": 1}))),
         st.just(("something-else", {})),
     ),
     max_size=15,
@@ -68,17 +68,17 @@ def test_the_steps_of_an_objection(tmp_path: Path) -> None:
     rights = new_rights(tmp_path)
     board = Board(rights)
     assert board.progress("OBJ-1") is None
-    # A release from before says nothing of it, even one that names it.
-    add(rights, "release", {"release": "r0", "kind": "full", "objections": ["OBJ-1"]})
+    add(rights, "release", release_entry("r0", "full", 0))
     received = add(rights, "objection", {"number": "OBJ-1"})
     assert board.progress("OBJ-1").steps_done == 2
-    add(rights, "release", {"release": "r1", "kind": "full", "objections": []})
+    # A training that began before the objection does not heed it, even if it ends after it.
+    add(rights, "release", release_entry("r1", "full", received.seq - 1))
     assert board.progress("OBJ-1").steps_done == 2
-    interim = add(rights, "release", {"release": "r2", "kind": "interim", "objections": ["OBJ-1"]})
+    interim = add(rights, "release", release_entry("r2", "interim", received.seq, ["OBJ-1"]))
     assert board.progress("OBJ-1").gone_with == "r2"
     assert board.progress("OBJ-1").steps_done == 3
-    add(rights, "release", {"release": "r3", "kind": "full", "objections": ["OBJ-1"]})
-    add(rights, "release", {"release": "r4", "kind": "full", "objections": ["OBJ-1"]})
+    add(rights, "release", release_entry("r3", "full", received.seq))
+    add(rights, "release", release_entry("r4", "full", received.seq))
     progress = board.progress("OBJ-1")
     assert (progress.gone_with, progress.rebuilt_with, progress.steps_done) == ("r2", "r3", 4)
     overview = board.overview()

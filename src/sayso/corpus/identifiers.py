@@ -45,8 +45,8 @@ _SPELT_EMAIL: Final = re.compile(
 # a name, so there it ends after 30 characters.
 _NAME: Final = r"[^\W\u2e80-\U0010ffff]++(?:[.-][^\W\u2e80-\U0010ffff]++)*+"
 _MENTION: Final = re.compile(
-    r"(?<!\w)(?P<it>@(?=_*+[^\W_])(?!\d{1,4}(?![\w-]))(?!\d{1,2}(?:am|pm|h|Uhr)\b)"
-    rf"(?:{_NAME}|\w{{1,30}})(?:@{_NAME})*+)"
+    r"(?=(?P<it>@(?=_*+[^\W_])(?!\d{1,4}(?![\w-]))(?!\d{1,2}(?:am|pm|h|Uhr)\b)"
+    rf"(?:{_NAME}|\w{{1,30}})(?:@{_NAME})?+))"
 )
 
 # IBAN (ISO 13616): country, check digits, national part; the registry's lengths by country.
@@ -121,8 +121,7 @@ def _grouped_as_card(written: str) -> bool:
 
 _IPV4: Final = re.compile(r"(?<![0-9])(?=(?P<it>[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])))")
 _IPV6: Final = re.compile(
-    r"(?<![\w:.])(?P<it>(?:[0-9A-Fa-f]{0,4}:){2,7}"
-    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}))(?!\w|:\w)"
+    r"(?<![\w:.])(?P<it>[0-9A-Fa-f:]{2,45}+(?:(?:\.[0-9]{1,3}){3})?+)(?![\w:])"
 )
 _VERSION: Final = re.compile(r"\b(?:version|release|ver\.?|v\.?) ?\Z", re.IGNORECASE)
 # '::1' and 'a::b' are rather code; the address of a machine has a digit and a group like this.
@@ -131,7 +130,7 @@ _LONG_GROUP: Final = re.compile(r"(?=[^0-9]*[0-9]).*[0-9A-Fa-f]{3}")
 
 def _addresses(pattern: re.Pattern[str], plain: str) -> Spans:
     for start, end in _matches(pattern, plain):
-        written = plain[start:end]
+        written = plain[start:end].rstrip(":")
         if _VERSION.search(plain, max(0, start - 9), start):
             continue
         try:
@@ -139,12 +138,12 @@ def _addresses(pattern: re.Pattern[str], plain: str) -> Spans:
         except ValueError:
             continue
         if version == 4 or _LONG_GROUP.match(written):
-            yield start, end
+            yield start, start + len(written)
 
 
 # Identity numbers: after a word for them, and US social security numbers as they are written.
 _ID: Final = re.compile(
-    r"\b(?:steuer-?(?:id|identifikationsnummer|nummer|nr)|idnr|(?:personal)?ausweis|perso"
+    r"(?<![^\W\d_])(?:steuer-?(?:id|identifikationsnummer|nummer|nr)|idnr|(?:personal)?ausweis|perso"
     r"|(?:reise)?pass|passport|identity card|id(?: card)?|ssn|social security)"
     r"(?:-?(?:nummer|nr|no|number))?\b[.:#=]{0,2} ?"
     r"(?:(?:is|ist|lautet|nummer|number|nr\.?|no\.?|:) ?){0,3}"
@@ -178,9 +177,10 @@ _IBERIAN: Final = re.compile(
     r"|[6-9][0-9]{2}(?:[ -][0-9]{2}){3}(?![0-9])))"
 )
 _LOCAL_FORMS: Final = {"fr": _FRENCH} | dict.fromkeys(("ca", "es", "eu", "gl", "pt"), _IBERIAN)
-# Any number after a word for it, but years, dates, times and amounts.
+# Any number after a word for it, but years, dates, times and amounts. (A digit before the word is
+# no part of it: were it, one number could hide the next.)
 _ANNOUNCED: Final = re.compile(
-    r"\b(?:tel(?:efon(?:nummer)?|ephone)?|fon|phone(?: number)?|fax|handy(?:nummer)?|mobile?"
+    r"(?<![^\W\d_])(?:tel(?:efon(?:nummer)?|ephone)?|fon|phone(?: number)?|fax|handy(?:nummer)?|mobile?"
     r"|mobil(?:nummer)?|cell|whatsapp|durchwahl|rufnummer|call(?: me| us)?(?: at| on)?)\b[.:]? ?"
     r"(?:(?:is|ist|unter|lautet|nr\.?|no\.?|:) ?){0,3}"
     r"(?!(?:19|20)[0-9]{2}(?:[-/ ](?:19|20)[0-9]{2})?(?![0-9]|[ /-][0-9])|[0-9]{4}-[0-9]{2}-"
@@ -199,6 +199,7 @@ def _telephones(pattern: re.Pattern[str], plain: str) -> Spans:
 
 # A number does not begin within a word, or right after another number's point or colon.
 _WITHIN: Final = re.compile(r"(?:\w|[0-9][.,:/-])\Z")
+_IN_WORD: Final = re.compile(r"\w\Z")
 _WITHIN_DOTTED: Final = re.compile(r"(?:\w|[0-9]\.)\Z")
 _AFTER_NUMBER: Final = re.compile(r"[0-9] ?\Z")
 
@@ -223,7 +224,7 @@ def finders(language: str) -> tuple[Finder, ...]:
     return (
         Finder("E-MAIL", _AT, partial(_matches, _EMAIL)),
         Finder("E-MAIL", _SPELT_AT, partial(_matches, _SPELT_EMAIL)),
-        Finder("MENTION", _AT, partial(_matches, _MENTION)),
+        Finder("MENTION", _AT, partial(_matches, _MENTION), _IN_WORD),
         Finder("IBAN", _DIGITS, _ibans),
         Finder("CARD", _DIGITS, _cards),
         Finder("IP", _DOTS, partial(_addresses, _IPV4), _WITHIN_DOTTED),

@@ -68,7 +68,7 @@ class AcceptedAll(Accepted):
 class Step(BaseModel):
     """One of the four steps after an objection."""
 
-    name: StepName
+    name: StepName = Field(description="The step; they come in this order.")
     at: datetime | None = Field(description="When it was done; null while it is to come.")
     release: str | None = Field(default=None, description="The release that did it.")
 
@@ -76,12 +76,12 @@ class Step(BaseModel):
 class Status(BaseModel):
     """How far an objection has come. Nothing here tells whose it is."""
 
-    number: str
+    number: str = Field(description="Names this objection.")
     service: str = Field(description="The service it covers; `*` for all.")
-    received_at: datetime
+    received_at: datetime = Field(description="It holds from this moment.")
     answer_due_at: datetime = Field(description="The latest day of the answer (GDPR Art. 12(3)).")
-    withdrawn_at: datetime | None
-    steps: list[Step]
+    withdrawn_at: datetime | None = Field(description="Null while it stands.")
+    steps: list[Step] = Field(description="The four steps, in order, done or to come.")
 
 
 @router.post("/objections", status_code=201, summary="Object to AI training")

@@ -43,11 +43,22 @@ class Progress(Struct, frozen=True):
 
 
 class Verdicts(Struct, frozen=True):
-    """How many records the last run of the gate allowed, denied and held."""
+    """What the last run of the gate decided; of denied and held records by deciding rule."""
 
+    policy: str
     allowed: int
-    denied: int
-    held: int
+    denied_by: dict[str, int]
+    held_by: dict[str, int]
+
+    @property
+    def denied(self) -> int:
+        """Records that may not be used."""
+        return sum(self.denied_by.values())
+
+    @property
+    def held(self) -> int:
+        """Records of which too little is known, or that still wait."""
+        return sum(self.held_by.values())
 
     @property
     def total(self) -> int:
@@ -115,6 +126,8 @@ class Board:
     def _reset(self) -> None:
         self._seq, self._head = 0, ledger.GENESIS
         self._objections: dict[str, Progress] = {}
+        # Objections that no full release has taken in yet, with their place in the ledger.
+        self._open: dict[str, int] = {}
         self._releases: list[Release] = []
         self._verdicts: Verdicts | None = None
 
@@ -136,24 +149,27 @@ class Board:
         match entry.kind:
             case "objection":
                 self._objections[body["number"]] = Progress(at)
+                self._open[body["number"]] = entry.seq
             case "withdrawal":
                 self._change(body["number"], withdrawn_at=at)
             case "release":
                 release = Release(body["release"], body["kind"], at)
                 self._releases.append(release)
-                for number in body["objections"]:
-                    self._effective(number, release)
+                # A release names the objections new in it; it heeds all up to its place.
+                for number, seq in list(self._open.items()):
+                    if seq <= body["up_to"]:
+                        self._heeded(number, release)
             case "gate":
-                self._verdicts = Verdicts(body["allowed"], body["denied"], body["held"])
+                self._verdicts = Verdicts(
+                    body["policy"], body["allowed"], body["denied"], body["held"]
+                )
 
-    def _effective(self, number: str, release: Release) -> None:
-        known = self._objections.get(number)
-        if known is None:
-            return
-        if known.gone_at is None:
+    def _heeded(self, number: str, release: Release) -> None:
+        if self._objections[number].gone_at is None:
             self._change(number, gone_at=release.at, gone_with=release.name)
-        if known.rebuilt_at is None and release.kind == "full":
+        if release.kind == "full":
             self._change(number, rebuilt_at=release.at, rebuilt_with=release.name)
+            del self._open[number]
 
     def _change(self, number: str, **fields: object) -> None:
         if number in self._objections:

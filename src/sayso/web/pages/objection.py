@@ -181,6 +181,7 @@ def _status(request: Request, number: str, also: tuple[str, ...] = (), error: st
         status=403 if error else 200,
         path=f"/object/{number}",
         number=number,
+        address=request.url_for("status", number=number),
         service=objection.service,
         due_at=objection.due_at,
         progress=progress,

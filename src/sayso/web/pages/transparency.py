@@ -22,6 +22,5 @@ def transparency(request: Request) -> Response:
         request,
         "transparency.html",
         overview=site.board.overview(),
-        policy=policy.name,
         for_everybody_only=for_everybody,
     )
