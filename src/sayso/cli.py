@@ -1,16 +1,13 @@
 """The command line: one thin command a verb; what is heavy loads when it is needed."""
 
-import os
-import sys
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sayso import __version__
-from sayso.errors import InputError, IntegrityError, SaysoError, UsageError
+from sayso.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from sayso.audit.verify import Verdict
@@ -362,40 +359,3 @@ def _conclude(verdict: "Verdict", *, as_json: bool) -> None:
 
 def _moment(at: datetime | None) -> datetime:
     return datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
-
-
-def main() -> NoReturn:
-    """Run the command line; every deliberate error becomes one line and its exit code."""
-    try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        code = end.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was finished is kept", err=True)
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = UsageError.exit_code
-    except SaysoError as error:
-        _say(error.problem, error.hint)
-        code = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
-    except Exception as error:
-        # The text of an unforeseen error could hold a member's words: its type and place do.
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        if os.environ.get("SAYSO_DEBUG"):
-            raise
-        _say(
-            f"unforeseen {type(error).__name__} at {Path(place.filename).name}:{place.lineno}",
-            "SAYSO_DEBUG=1 shows more; please report it",
-        )
-        code = SaysoError.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _say(problem: str, hint: str) -> None:
-    click.echo(f"error: {problem}", err=True)
-    if hint:
-        click.echo(f"  next: {hint}", err=True)

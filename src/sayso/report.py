@@ -27,7 +27,7 @@ from rich.table import Table
 from sayso.audit.verify import Verdict
 from sayso.corpus import admission
 from sayso.corpus.admission import Judged
-from sayso.corpus.ingest import Report
+from sayso.corpus.batch import Report
 from sayso.gate import gate
 from sayso.gate.gate import Finding
 from sayso.gate.policy import Policy

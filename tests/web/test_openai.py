@@ -182,7 +182,9 @@ def test_every_error_has_openais_shape(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_errors_before_the_first_word_have_their_status(site: Running, stream: bool) -> None:
+def test_errors_before_the_first_word_have_their_status(
+    site: Running, stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     site.assistant.error = PromptTooLongError("9 tokens, expected fewer", "shorten them")
     with site.openai() as client:
         with pytest.raises(BadRequestError) as caught:
@@ -198,13 +200,19 @@ def test_errors_before_the_first_word_have_their_status(site: Running, stream: b
     assert bug.value.status_code == 500
     assert "member-1" not in bug.value.message
     assert "content-security-policy" in bug.value.response.headers
+    assert "ZeroDivisionError in _chunks" in caplog.text
+    assert "member-1" not in caplog.text
 
 
-def test_error_in_the_middle_of_a_stream_raises(site: Running) -> None:
+def test_error_in_the_middle_of_a_stream_raises(
+    site: Running, caplog: pytest.LogCaptureFixture
+) -> None:
     site.assistant.late_error = ZeroDivisionError("member-1's words")
     with site.openai() as client, pytest.raises(APIError) as caught:
         list(client.chat.completions.create(model="sayso", messages=QUESTION, stream=True))
     assert "member-1" not in caught.value.message
+    poll(lambda: "ZeroDivisionError in _chunks" in caplog.text)
+    assert "member-1" not in caplog.text
 
 
 def test_generation_stops_when_the_client_leaves_a_stream(site: Running) -> None:

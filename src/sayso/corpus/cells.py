@@ -83,7 +83,7 @@ def is_held_out(person_key: int, share: float) -> bool:
 
 def in_sample(order: int, rate: float) -> bool:
     """Whether a record falls into the trained share, by its own keyed hash alone."""
-    return order < rate * 2**64
+    return bool(order < rate * 2**64)
 
 
 def chains(corpus: pl.DataFrame, settings: Cells, at: datetime) -> list[Chain]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sayso.corpus.store import Store, Table
+from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
 from sayso.rights.database import Rights
@@ -34,12 +34,12 @@ def erase(workspace: Workspace) -> int:
                         for key, rev, account, service, audience in theirs.iter_rows()
                     ),
                 )
-        gone = tombstones.frame(rights)["key"].implode()
+        gone = tombstones.frame(rights)["key"].to_list()
         for table in (store.records, store.corpus, store.retrieval):
-            _erase_rows(table, pl.col("key").is_in(gone))
+            table.remove(gone)
         reactions = store.interactions.read(["key", "account_key"])
         blocked = objectors.contains(reactions["account_key"].to_numpy())
-        _erase_keys(store.interactions, reactions.filter(pl.Series(blocked))["key"].to_list())
+        store.interactions.remove(reactions.filter(pl.Series(blocked))["key"].to_list())
     return len(theirs)
 
 
@@ -54,13 +54,3 @@ def withdraw(workspace: Workspace, number: str) -> Objection:
     """
     erase(workspace)
     return objections.withdraw(Rights(workspace), number)
-
-
-def _erase_rows(table: Table, condition: pl.Expr) -> None:
-    _erase_keys(table, table.read(["key"]).filter(condition)["key"].to_list())
-
-
-def _erase_keys(table: Table, keys: list[int]) -> None:
-    if keys:
-        table.delete(keys)
-        table.erase()

@@ -120,9 +120,7 @@ def _grouped_as_card(written: str) -> bool:
 
 
 _IPV4: Final = re.compile(r"(?<![0-9])(?=(?P<it>[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])))")
-_IPV6: Final = re.compile(
-    r"(?<![\w:.])(?P<it>[0-9A-Fa-f:]{2,45}+(?:(?:\.[0-9]{1,3}){3})?+)(?![\w:])"
-)
+_IPV6: Final = re.compile(r"(?=(?P<it>[0-9A-Fa-f:]{2,45}+(?:(?:\.[0-9]{1,3}){3})?+)(?![\w:]))")
 _VERSION: Final = re.compile(r"\b(?:version|release|ver\.?|v\.?) ?\Z", re.IGNORECASE)
 # '::1' and 'a::b' are rather code; the address of a machine has a digit and a group like this.
 _LONG_GROUP: Final = re.compile(r"(?=[^0-9]*[0-9]).*[0-9A-Fa-f]{3}")
@@ -167,10 +165,10 @@ _NATIONAL: Final = re.compile(
     r"|\(?01\)? ?[/-]? ?(?!(?:19|20)[0-9]{2}(?![0-9]))[1-9][0-9]{2}(?:[ -]?[0-9]){3,6}(?![0-9])"
     # North America
     r"|(?:1[-. ])?(?:\([2-9][0-9]{2}\) ?[0-9]{3}[-. ]|[2-9][0-9]{2}[-.][0-9]{3}[-.]"
-    r"|[2-9][0-9]{2} [0-9]{3}-)[0-9]{4}(?![0-9]|-[0-9])))"
+    r"|[2-9][0-9]{2} [0-9]{3}-)[0-9]{4}(?![0-9])))"
 )
 _FRENCH: Final = re.compile(
-    r"(?<![0-9])(?=(?P<it>0[1-9]([ .-])[0-9]{2}(?:\2[0-9]{2}){3}(?![0-9]|\2[0-9])))"
+    r"(?<![0-9])(?=(?P<it>0[1-9]([ .-])[0-9]{2}(?:\2[0-9]{2}){3}(?![0-9])))"
 )
 _IBERIAN: Final = re.compile(
     r"(?<![0-9])(?=(?P<it>[26-9][0-9]{2}(?:[ -]?[0-9]{3}){2}(?![0-9])"
@@ -180,9 +178,9 @@ _LOCAL_FORMS: Final = {"fr": _FRENCH} | dict.fromkeys(("ca", "es", "eu", "gl", "
 # Any number after a word for it, but years, dates, times and amounts. (A digit before the word is
 # no part of it: were it, one number could hide the next.)
 _ANNOUNCED: Final = re.compile(
-    r"(?<![^\W\d_])(?:tel(?:efon(?:nummer)?|ephone)?|fon|phone(?: number)?|fax|handy(?:nummer)?|mobile?"
-    r"|mobil(?:nummer)?|cell|whatsapp|durchwahl|rufnummer|call(?: me| us)?(?: at| on)?)\b[.:]? ?"
-    r"(?:(?:is|ist|unter|lautet|nr\.?|no\.?|:) ?){0,3}"
+    r"(?<![^\W\d_])(?:tel(?:efon(?:nummer)?|ephone)?|fon|phone(?: number)?|fax"
+    r"|handy(?:nummer)?|mobile?|mobil(?:nummer)?|cell|whatsapp|durchwahl|rufnummer"
+    r"|call(?: me| us)?(?: at| on)?)\b[.:]? ?(?:(?:is|ist|unter|lautet|nr\.?|no\.?|:) ?){0,3}"
     r"(?!(?:19|20)[0-9]{2}(?:[-/ ](?:19|20)[0-9]{2})?(?![0-9]|[ /-][0-9])|[0-9]{4}-[0-9]{2}-"
     r"|[0-9]{1,2}([./-])[0-9]{1,2}\1|[0-9]{1,3}(?:[.,][0-9]{3})+(?![0-9])|[0-9]{1,2}[.:][0-9]{2}\b)"
     r"(?P<it>[1-9](?:(?: ?[-/.] ?| )?[0-9]){5,12}(?![0-9]))",
@@ -200,6 +198,7 @@ def _telephones(pattern: re.Pattern[str], plain: str) -> Spans:
 # A number does not begin within a word, or right after another number's point or colon.
 _WITHIN: Final = re.compile(r"(?:\w|[0-9][.,:/-])\Z")
 _IN_WORD: Final = re.compile(r"\w\Z")
+_IN_ADDRESS: Final = re.compile(r"[\w:.]\Z")
 _WITHIN_DOTTED: Final = re.compile(r"(?:\w|[0-9]\.)\Z")
 _AFTER_NUMBER: Final = re.compile(r"[0-9] ?\Z")
 
@@ -228,7 +227,7 @@ def finders(language: str) -> tuple[Finder, ...]:
         Finder("IBAN", _DIGITS, _ibans),
         Finder("CARD", _DIGITS, _cards),
         Finder("IP", _DOTS, partial(_addresses, _IPV4), _WITHIN_DOTTED),
-        Finder("IP", _COLONS, partial(_addresses, _IPV6)),
+        Finder("IP", _COLONS, partial(_addresses, _IPV6), _IN_ADDRESS),
         Finder("ID", _DIGIT, partial(_matches, _ID)),
         Finder("ID", re.compile("[0-9]-[0-9]"), partial(_matches, _SSN), _WITHIN),
         Finder("PHONE", re.compile(r"\+[1-9]"), partial(_matches, _PLUS), _AFTER_NUMBER),

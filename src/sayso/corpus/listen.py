@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from sayso.corpus.ingest import Report, store_batch
+from sayso.content.events import Event
+from sayso.corpus.batch import Report
+from sayso.corpus.ingest import store_batch
 from sayso.corpus.store import Store
 from sayso.rights.database import Rights
 from sayso.sources import jsonl
@@ -14,7 +16,7 @@ from sayso.workspace import Workspace
 FLUSH_SECONDS: Final = 0.5
 FLUSH_LINES: Final = 500
 
-Item = jsonl.Event | jsonl.Rejected | jsonl.Refused
+Item = Event | jsonl.Rejected | jsonl.Refused
 
 
 def listen(

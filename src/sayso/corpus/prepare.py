@@ -15,8 +15,6 @@ from sayso.corpus.duplicates import first_of_own
 from sayso.corpus.language import identify
 from sayso.corpus.store import Store, Table
 from sayso.gate.gate import Admitted, admit
-from sayso.rights import people
-from sayso.rights.database import Rights
 from sayso.workspace import Workspace
 
 
@@ -159,9 +157,7 @@ def _drop_stale(table: Table, wanted: pl.DataFrame) -> pl.DataFrame:
     """Erase the rows that are not wanted (any more, or in this revision); return what misses."""
     present = table.read(["key", "rev"])
     stale = present.join(wanted, on=["key", "rev"], how="anti")
-    if len(stale):
-        table.delete(stale["key"].to_list())
-        table.erase()
+    table.remove(stale["key"].to_list())
     return wanted.join(present, on=["key", "rev"], how="anti")
 
 
@@ -205,8 +201,3 @@ def _retrieval_row(row: dict[str, object]) -> dict[str, object]:
         "language": identify(text, declared).code,
         "text": text,
     }
-
-
-def people_keys(workspace: Workspace) -> pl.DataFrame:
-    """Accounts and their persons, both as pseudonyms."""
-    return people.frame(Rights(workspace)).select("account_key", "person_key")

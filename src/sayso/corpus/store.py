@@ -151,6 +151,15 @@ class Table:
             listed = ", ".join(str(key) for key in keys[start : start + 10_000])
             dataset.delete(f"key IN ({listed})")
 
+    def remove(self, keys: Sequence[int]) -> int:
+        """Delete the rows with these keys and erase them from the disk; return how many."""
+        wanted = pl.Series(keys, dtype=pl.UInt64).implode()
+        there = self.read(["key"]).filter(pl.col("key").is_in(wanted))["key"].to_list()
+        if there:
+            self.delete(there)
+            self.erase()
+        return len(there)
+
     def read(self, columns: Sequence[str] | None = None, where: str = "") -> pl.DataFrame:
         """Return the live rows."""
         table = self.open().to_table(

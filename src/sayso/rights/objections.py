@@ -184,11 +184,16 @@ def standing(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
     return connection.execute(query).all()
 
 
-def objectors(rights: Rights) -> npt.NDArray[np.uint64]:
+def objectors_in(connection: Connection) -> npt.NDArray[np.uint64]:
     """Pseudonyms of all accounts that a standing objection covers, sorted; 8 bytes each."""
-    with rights.reading() as connection:
-        keys = [unsigned(row.key) for row in standing(connection)]
+    keys = [unsigned(row.key) for row in standing(connection)]
     return np.unique(np.array(keys, dtype=np.uint64))
+
+
+def objectors(rights: Rights) -> npt.NDArray[np.uint64]:
+    """As `objectors_in`, by a read of its own."""
+    with rights.reading() as connection:
+        return objectors_in(connection)
 
 
 def _objection(row: Row[*tuple[Any, ...]]) -> Objection:

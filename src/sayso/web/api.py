@@ -92,11 +92,11 @@ async def post_objection(request: Request, new: NewObjection) -> AcceptedAll:
     replaced by one without them, and the touched parts are rebuilt.
     """
     site = site_of(request)
-    made = await objecting.receive(site, new.account, new.services, new.reason)
+    made, known = await objecting.receive(site, new.account, new.services, new.reason)
     accepted = [_accepted(request, objection) for objection in made]
     return AcceptedAll(
         **accepted[0].model_dump(),
-        account_known=objecting.is_known(site, made[0].person),
+        account_known=known,
         objections=accepted,
     )
 

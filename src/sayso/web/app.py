@@ -13,7 +13,7 @@ from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
 from sayso.web import api, openai, service
 from sayso.web.answering import BusyError
-from sayso.web.failures import ApiError, respond, respond_to_bug, response_for
+from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.pages import chat, objection, transparency
 from sayso.web.security import Guard, SecurityHeaders
 from sayso.web.site import Site
@@ -49,11 +49,11 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_exception_handler(Exception, respond_to_bug)
     for kind in HANDLED:
         app.add_exception_handler(kind, respond)
     app.state.site = Site.make(workspace, assistant)
     app.add_middleware(Guard, refuse=response_for)
+    app.add_middleware(Failsafe)
     app.add_middleware(SecurityHeaders)
     for router in (
         openai.router,

@@ -1,5 +1,7 @@
 """Errors as answers: OpenAI's shape under /v1, RFC 9457 under /api, a page elsewhere."""
 
+import logging
+import traceback
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -7,12 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sayso.assistant.engine import NotLoadedError, PromptTooLongError
 from sayso.errors import InputError, MissingPartError, SaysoError, UsageError, WorkspaceError
 from sayso.web.answering import BusyError
 from sayso.web.rendering import page
-from sayso.web.security import HEADERS
 
 # The first that fits counts.
 STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
@@ -24,6 +26,7 @@ STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
     (SaysoError, 500),
 )
 RETRY_AFTER_SECONDS: Final = 5
+log = logging.getLogger("sayso.web")
 
 
 class ApiError(Exception):
@@ -75,14 +78,37 @@ def as_api_error(error: Exception) -> ApiError:
 
 async def respond(request: Request, error: Exception) -> Response:
     """Answer an error in the shape that its path's readers expect."""
+    if isinstance(error, SaysoError) and _problem(error)[0] >= 500:
+        log.error("%s. %s", error.problem, error.hint)
     return response_for(request, error)
 
 
-async def respond_to_bug(request: Request, error: Exception) -> Response:
-    """Answer an error that nobody foresaw; the security headers' layer is not around it."""
-    response = response_for(request, error)
-    response.headers.update(HEADERS)
-    return response
+class Failsafe:
+    """Answers errors that nobody foresaw, and logs where they were but not what they said.
+
+    An error's text may quote what people wrote: a database's quotes the row.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; no error of its leaves this layer."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            places = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in _frames(error)]
+            # Not with the exception itself, whose text would go along.
+            log.error("%s in %s", type(error).__name__, " < ".join(reversed(places)))  # noqa: TRY400
+            if not started and scope["type"] == "http":
+                await response_for(Request(scope), error)(scope, receive, send)
 
 
 def response_for(request: Request, error: Exception) -> Response:
@@ -121,3 +147,9 @@ def _problem(error: Exception) -> tuple[int, str]:
             return status, f"{error.problem}; {error.hint}" if error.hint else error.problem
         case _:
             return 500, "an error happened here; it is in the operator's log"
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return where an error was, and before it what led to it."""
+    earlier = error.__cause__ or error.__context__
+    return (_frames(earlier) if earlier else []) + traceback.extract_tb(error.__traceback__)

@@ -32,8 +32,13 @@ def is_known(site: Site, name: str) -> bool:
         return bool(people.find(connection, name))
 
 
-async def receive(site: Site, name: str, scope: Sequence[str], reason: str) -> list[Objection]:
+async def receive(
+    site: Site, name: str, scope: Sequence[str], reason: str
+) -> tuple[list[Objection], bool]:
     """Accept an objection, one for each service of its scope; see `objections.receive`.
+
+    Returns:
+        The objections, and whether anything of the account has been seen so far.
 
     Raises:
         UsageError: name or scope is empty, a service is unknown, or a text is too long.
@@ -42,22 +47,26 @@ async def receive(site: Site, name: str, scope: Sequence[str], reason: str) -> l
     return await to_thread.run_sync(work, limiter=site.writer)
 
 
-def _receive(site: Site, name: str, scope: Sequence[str], reason: str) -> list[Objection]:
+def _receive(
+    site: Site, name: str, scope: Sequence[str], reason: str
+) -> tuple[list[Objection], bool]:
     if len(name) > LONGEST_NAME:
         raise UsageError(f"the account has {len(name)} characters, at most {LONGEST_NAME} fit")
     # A misspelt service would be an objection without effect.
-    if unknown := set(scope) - {ALL_SERVICES, *services(site)}:
+    named = set(scope) - {ALL_SERVICES}
+    if named and (unknown := named - set(services(site))):
         raise UsageError(
             f"{len(unknown)} of the named services are unknown here",
             f"name any of: {', '.join([ALL_SERVICES, *services(site)])}",
         )
-    return objections.receive(
+    made = objections.receive(
         site.rights,
         canonical(site, name),
         services=scope,
         reason=reason.strip(),
         channel=CHANNEL,
     )
+    return made, is_known(site, made[0].person)
 
 
 def canonical(site: Site, name: str) -> str:

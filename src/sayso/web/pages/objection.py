@@ -72,7 +72,7 @@ async def receive(
     sentences = [ready[int(reason)]] if reason in map(str, range(len(ready))) else []
     site = site_of(request)
     try:
-        made = await objecting.receive(
+        made, _ = await objecting.receive(
             site,
             account,
             services if scope == "some" else (ALL_SERVICES,),

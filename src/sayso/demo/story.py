@@ -1,8 +1,6 @@
-"""`sayso demo`: the whole story on real parts, each step checked; it fails if one does not hold."""
+"""The story, step by step; each is checked, and the first that does not hold ends it."""
 
-import json
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,9 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import polars as pl
-import psutil
-from rich.panel import Panel
 
 from sayso import report
 from sayso.assistant.chat import Assistant
@@ -23,53 +18,23 @@ from sayso.audit.verify import verify
 from sayso.corpus import admission, ingest
 from sayso.corpus.prepare import sync_retrieval
 from sayso.corpus.store import Store
-from sayso.errors import SaysoError, UsageError
-from sayso.rights import ledger, objections, people, receipts
+from sayso.demo import setting
+from sayso.demo.setting import SAMPLE, check
+from sayso.rights import objections, people, receipts
 from sayso.rights.database import Rights, now
-from sayso.settings import Cells, Corpus, Settings, dump
+from sayso.settings import Settings
 from sayso.training import evaluate
 from sayso.training.adapters import AdapterStore
-from sayso.training.lora import Tokenizer
 from sayso.training.releases import Release
 from sayso.training.train import look, train
 from sayso.workspace import Workspace, write_atomically
 
-DEFAULT_TOKENS: Final = 24_000
-MARKER: Final = "demo.json"
-# Not a secret: with it everybody's demonstration draws the same shards on the same records.
-DEMO_KEY: Final = b"sayso demonstration key, public!"
-SAMPLE: Final = Path(__file__).parents[2] / "sample"
 SAMPLE_OBJECTOR: Final = "p:benno_b"
 QUESTION_OF_TODAY: Final = "Wo hängt heute der Fahrplan-Aushang der Gerda?"
 SAMPLE_QUESTIONS: Final = (
     "When does the ferry Gerda leave on Sundays?",
     "Wann hat die Bäckerei Krümel geschlossen?",
 )
-
-
-def run(home: Path, data: Path | None, tokens: int | None, report_file: Path | None) -> None:
-    """Tell the story in a fresh workspace at `home`.
-
-    Raises:
-        UsageError: there is a workspace at `home` that is not a demonstration's.
-        SaysoError: a step did not hold.
-    """
-    story = Story(home, data or SAMPLE, tokens or DEFAULT_TOKENS, is_sample=data is None)
-    with _Memory() as memory:
-        try:
-            story.tell()
-        finally:
-            story.figures["peak_memory_mb"] = memory.peak_mb
-            story.figures["seconds"]["total"] = round(time.monotonic() - story.begun, 1)
-            if report_file:
-                write_atomically(report_file, json.dumps(story.figures, indent=2).encode() + b"\n")
-    report.out.print(
-        Panel(
-            f"Every step held. {story.figures['seconds']['total']:.0f} s in all, "
-            f"at most {memory.peak_mb} MB of memory.",
-            style="green",
-        )
-    )
 
 
 class Story:
@@ -114,21 +79,24 @@ class Story:
 
     def take_in(self) -> None:
         """Import the records into a fresh workspace."""
-        _make_room(self.home)
-        authors = 0
-        self.workspace = self._create(self.home, Settings())
+        setting.make_room(self.home)
+        self.workspace = setting.create(self.home, Settings())
         with report.bytes_progress("importing") as progress:
             done = ingest.import_paths(self.workspace, [self.data], progress)
-        _check(done.stored > 0, "no record was stored")
+        check(done.stored > 0, "no record was stored")
         report.imported(self.workspace, done, as_json=False)
-        attested = _attest(self.workspace)
+        attested = setting.attest_ages(self.workspace)
         if attested:
             report.out.print(
                 f"The source says nothing of ages. For this demonstration its operator attests "
                 f"that its {attested} authors are adults; the ledger notes it."
             )
-        authors = len(people.frame(Rights(self.workspace))["person_key"].unique())
-        self._settle(authors)
+        self.workspace = setting.settle(
+            self.workspace,
+            "Muschelhaven" if self.is_sample else "this community",
+            self.tokens,
+            self.at,
+        )
 
     def judge(self) -> None:
         """Judge all records; the counts must add up to all records ever seen."""
@@ -139,8 +107,8 @@ class Story:
         allowed = sum(counts["allowed"].values())
         every = len(judged.records) + sum(judged.absent.values())
         total = allowed + sum(counts["denied"].values()) + sum(counts["held"].values())
-        _check(total == every, f"{total} verdicts on {every} records")
-        _check(allowed > 0, "the gate allowed nothing, so there is nothing to train on")
+        check(total == every, f"{total} verdicts on {every} records")
+        check(allowed > 0, "the gate allowed nothing, so there is nothing to train on")
         self.figures["verdicts"] = {
             "allowed": allowed,
             "denied": counts["denied"],
@@ -157,7 +125,7 @@ class Story:
         self.figures["cells"] = outcome.cells
         self.control = outcome.release
         report.trained(outcome, as_json=False)
-        _check(outcome.tokens_trained <= self.tokens, "more tokens were trained than asked for")
+        check(outcome.tokens_trained <= self.tokens, "more tokens were trained than asked for")
         situation = look(self.workspace, self.at)
         measured = evaluate.evaluate(
             self.workspace, situation.prepared, situation.base, situation.recipe, self.control
@@ -178,7 +146,7 @@ class Story:
             f"loss on {measured.people} people the model never saw: "
             f"{measured.before:.3f} → [b]{measured.after:.3f}[/b] nats a token ({picture})"
         )
-        _check(measured.after < measured.before, "the held-out loss did not fall")
+        check(measured.after < measured.before, "the held-out loss did not fall")
 
     def ask(self) -> None:
         """Ask what the posts know; for the sample also about a post that arrives only now."""
@@ -192,19 +160,21 @@ class Story:
             sync_retrieval(self.workspace, admission.judge_all(self.workspace, now()))
             found = search(self.workspace, QUESTION_OF_TODAY, 4)
             fresh = time.monotonic() - begun
-            _check(any(s.id == "quay:today" for s in found), "the new post is not found")
+            check(any(s.id == "quay:today" for s in found), "the new post is not found")
             report.out.print(f"\nA post that arrives can be asked about after {fresh:.1f} s:")
             self._answer(QUESTION_OF_TODAY)
 
     def object(self) -> None:
         """Object for a person; watch them leave answers, model and disk."""
-        self.person = SAMPLE_OBJECTOR if self.is_sample else self._most_trained()
+        self.person = (
+            SAMPLE_OBJECTOR if self.is_sample else setting.most_trained(self.workspace, self.at)
+        )
         begun = time.monotonic()
         rights = Rights(self.workspace)
         reason = objections.SUGGESTED_REASONS["en"][1]
         (made,) = objections.receive(rights, self.person, reason=reason, channel="demonstration")
         claims = receipts.verify(made.receipt, self.workspace.keys / "receipts.pub.jwk")
-        _check(claims["number"] == made.number, "the receipt is another's")
+        check(claims["number"] == made.number, "the receipt is another's")
         report.out.print(
             f"accepted as {made.number} after {time.monotonic() - begun:.2f} s, receipt signed and "
             "checked"
@@ -226,19 +196,19 @@ class Story:
             + f"; {outcome.cells_built} of {outcome.cells} cells rebuilt after "
             f"{self.figures['seconds']['rebuilt']:.1f} s: {outcome.release.name}"
         )
-        _check(self.assistant.release == outcome.release.name, "another release is served")
+        check(self.assistant.release == outcome.release.name, "another release is served")
         with rights.reading() as connection:
             keys = [account.key for account in people.find(connection, self.person)]
         left = Store(self.workspace).retrieval.read(["account_key"])
-        _check(not left["account_key"].is_in(keys).any(), "their posts can still be found")
+        check(not left["account_key"].is_in(keys).any(), "their posts can still be found")
         self.assistant.engine.close()
 
     def counterfactual(self) -> None:
         """Train from nothing in a world where the objection stood before the first record."""
-        other = self._create(self.home / "counterfactual", self.workspace.settings)
+        other = setting.create(self.home / "counterfactual", self.workspace.settings)
         objections.receive(Rights(other), self.person, channel="demonstration")
         ingest.import_paths(other, [self.data])
-        _attest(other)
+        setting.attest_ages(other)
         with report.cells_progress("training from nothing") as progress:
             outcome = train(other, self.at, progress)
         hashes = {
@@ -257,8 +227,8 @@ class Story:
         identical = hashes["rebuilt"] == hashes["counterfactual"]
         differs = hashes["control"] != hashes["rebuilt"]
         self.figures["bit_identical"] = identical and differs
-        _check(identical, "the rebuilt release is not the one that never saw them")
-        _check(differs, "the control does not differ: the objection changed nothing")
+        check(identical, "the rebuilt release is not the one that never saw them")
+        check(differs, "the control does not differ: the objection changed nothing")
         report.out.print("[green]bit-identical[/green], and the control differs")
         shutil.rmtree(other.home)
 
@@ -267,10 +237,10 @@ class Story:
         with report.cells_progress("rebuilding") as progress:
             verdict = verify(self.workspace, 2, progress)
         report.verdict(verdict, as_json=False)
-        _check(verdict.passed, "verification failed")
+        check(verdict.passed, "verification failed")
         erased = audit(self.workspace)
         report.verdict(erased, as_json=False)
-        _check(erased.passed, "the audit failed")
+        check(erased.passed, "the audit failed")
         key = self.rebuilt.trained_on[0]
         path = AdapterStore(self.workspace).path(key)
         whole = path.read_bytes()
@@ -278,64 +248,11 @@ class Story:
         noticed = not verify(self.workspace, 1).passed
         write_atomically(path, whole)
         report.out.print(f"one tampered bit in an adapter: {'noticed' if noticed else 'missed'}")
-        _check(noticed, "a tampered byte was not noticed")
-
-    def _create(self, home: Path, settings: Settings) -> Workspace:
-        workspace = Workspace.create(home, settings, DEMO_KEY)
-        write_atomically(workspace.home / MARKER, b"{}\n")
-        return workspace
-
-    def _settle(self, authors: int) -> None:
-        """Fix grid and sample before the first training; from then on they are constants."""
-        workspace = self.workspace
-        written = Store(workspace).records.read(["created_at"])["created_at"].drop_nulls()
-        years = (written.max().year - written.min().year) if len(written) else 0  # type: ignore[union-attr]
-        settings = msgspec.structs.replace(
-            workspace.settings,
-            community="Muschelhaven" if self.is_sample else "this community",
-            cells=Cells(
-                shards=4,
-                periods="months" if years < 2 else "calendar",
-                era="forever",
-                held_out=round(min(0.34, max(0.1, 8 / max(1, authors))), 3),
-            ),
-        )
-        write_atomically(workspace.settings_file, dump(settings))
-        self.workspace = Workspace.open(self.home)
-        rate = self._sample_rate()
-        settings = msgspec.structs.replace(settings, corpus=Corpus(sample_rate=rate))
-        write_atomically(workspace.settings_file, dump(settings))
-        self.workspace = Workspace.open(self.home)
-
-    def _sample_rate(self) -> float:
-        """The share of records, by their own keyed hashes, that holds at most the tokens asked for.
-
-        Decided once, over everything that came in, whoever objects later.
-        """
-        situation = look(self.workspace, self.at)
-        tokenizer = Tokenizer(situation.base.folder)
-        longest = situation.recipe.sequence_tokens
-        rows = situation.prepared.training.sort("order")
-        counts = [sum(map(len, tokenizer.sequences(t, longest))) for t in rows["text"]]
-        total = pl.Series(counts, dtype=pl.Int64).cum_sum()
-        if not len(total) or total[-1] <= self.tokens:
-            return 1.0
-        first_out = int((total <= self.tokens).sum())
-        _check(first_out > 0, f"{self.tokens} tokens are too few for even one record")
-        return float(rows["order"][first_out]) / 2**64 * (1 - 1e-12)
-
-    def _most_trained(self) -> str:
-        """The person with most examples in training: the hardest one to forget."""
-        training = look(self.workspace, self.at).prepared.training
-        key = training["person_key"].value_counts(sort=True)["person_key"][0]
-        accounts = Store(self.workspace).records.read(["author", "account_key"])
-        linked = people.frame(Rights(self.workspace)).filter(pl.col("person_key") == key)
-        mine = accounts.join(linked, on="account_key", how="semi")
-        return str(mine["author"][0])
+        check(noticed, "a tampered byte was not noticed")
 
     def _question(self) -> str:
         rows = Store(self.workspace).retrieval.read(["text", "written"]).sort("written")
-        _check(len(rows) > 0, "no record may answer")
+        check(len(rows) > 0, "no record may answer")
         longest = rows.tail(50)["text"].to_list()
         words = sorted(set(max(longest, key=len).split()), key=lambda w: (-len(w), w))[:4]
         return "What was said about " + ", ".join(w.strip(".,!?:;\"'()") for w in words) + "?"
@@ -351,61 +268,5 @@ class Story:
             report.out.print(
                 f"  · @{source.handle} ({source.service}, {source.date})", markup=False
             )
-        _check(bool(text.strip()), "the assistant said nothing")
-        _check(bool(answer.sources), "no post bears on the question")
-
-
-def _attest(workspace: Workspace) -> int:
-    """Where no account's age is known at all, the source carries none: the operator's word counts.
-
-    Where the source does speak of ages, those it leaves out stay unknown and are held.
-    """
-    rights = Rights(workspace)
-    with rights.writing() as connection:
-        if people.any_age_known(connection):
-            return 0
-        attested = people.attest_adults(connection)
-        ledger.append(connection, "attestation", {"what": "adults", "accounts": attested})
-    return attested
-
-
-def _make_room(home: Path) -> None:
-    if (home / MARKER).exists():
-        shutil.rmtree(home)
-    elif home.exists() and any(home.iterdir()):
-        raise UsageError(
-            f"{home} holds something that no demonstration made", "set SAYSO_HOME to a new folder"
-        )
-
-
-def _check(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise SaysoError(f"the story breaks here: {otherwise}")
-
-
-class _Memory:
-    """Watches the memory of this process and its children."""
-
-    def __init__(self) -> None:
-        self.peak_mb = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        me = psutil.Process()
-        while not self._stop.wait(0.5):
-            total = 0
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            self.peak_mb = max(self.peak_mb, total // 2**20)
+        check(bool(text.strip()), "the assistant said nothing")
+        check(bool(answer.sources), "no post bears on the question")
