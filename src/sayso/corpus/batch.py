@@ -62,6 +62,7 @@ class Batch:
         return self._pseudonyms.number("account", name) if name else 0
 
     def add(self, item: Event | Rejected | Refused, report: Report) -> None:
+        """Take in one item and count it."""
         report.read += 1
         match item:
             case Upsert(record=record):
@@ -86,7 +87,6 @@ class Batch:
                 report.interactions += 1
                 self.interactions.append(item)
             case Rejected():
-        """Take in one item and count it."""
                 report.rejected.append(item)
 
     def drop(self, key: int, reason: str) -> None:
@@ -104,23 +104,13 @@ class Batch:
 
     def stones(self, known: dict[int, tuple[int, str]]) -> list[Tombstone]:
         """Return the tombstones of the records that go."""
-        return [
-            Tombstone(
-                key,
-                FOREVER,
-                reason,
-                known.get(key, (0, ""))[0],
-                "",
-                self._audience(key, reason, known),
-            )
-            for key, reason in self.gone.items()
-        ]
-
-    @staticmethod
-    def _audience(key: int, reason: str, known: dict[int, tuple[int, str]]) -> str:
-        return (
-            "direct" if reason == tombstones.DIRECT_MESSAGE else known.get(key, (0, "unknown"))[1]
-        )
+        made = []
+        for key, reason in self.gone.items():
+            account, audience = known.get(key, (0, "unknown"))
+            if reason == tombstones.DIRECT_MESSAGE:
+                audience = "direct"
+            made.append(Tombstone(key, FOREVER, reason, account, "", audience))
+        return made
 
     def split(
         self, objected: KeySet, present: dict[int, Tombstone], report: Report
@@ -181,11 +171,11 @@ class Batch:
         }
 
     def interaction_rows(self, objected: KeySet) -> list[dict[str, object]]:
+        """Rows of the reactions, but for those of people who object."""
         rows = {}
         for seen in self.interactions:
             account = self.account(seen.actor)
             if objected.contains(np.array([account], dtype=np.uint64))[0]:
-        """Rows of the reactions, but for those of people who object."""
                 continue
             key = self._pseudonyms.number(
                 "react", f"{seen.actor}\n{seen.verb}\n{seen.object}\n{seen.at}"

@@ -120,7 +120,9 @@ def _grouped_as_card(written: str) -> bool:
 
 
 _IPV4: Final = re.compile(r"(?<![0-9])(?=(?P<it>[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])))")
-_IPV6: Final = re.compile(r"(?=(?P<it>[0-9A-Fa-f:]{2,45}+(?:(?:\.[0-9]{1,3}){3})?+)(?![\w:]))")
+_IPV6: Final = re.compile(
+    r"(?=(?:[0-9A-Fa-f]{0,4}:){2})(?=(?P<it>[0-9A-Fa-f:]{2,45}+(?:(?:\.[0-9]{1,3}){3})?+)(?![\w:]))"
+)
 _VERSION: Final = re.compile(r"\b(?:version|release|ver\.?|v\.?) ?\Z", re.IGNORECASE)
 # '::1' and 'a::b' are rather code; the address of a machine has a digit and a group like this.
 _LONG_GROUP: Final = re.compile(r"(?=[^0-9]*[0-9]).*[0-9A-Fa-f]{3}")
@@ -201,8 +203,7 @@ _IN_WORD: Final = re.compile(r"\w\Z")
 _IN_ADDRESS: Final = re.compile(r"[\w:.]\Z")
 _WITHIN_DOTTED: Final = re.compile(r"(?:\w|[0-9]\.)\Z")
 _AFTER_NUMBER: Final = re.compile(r"[0-9] ?\Z")
-
-
+# What a text must have for a finder to be tried on it.
 _AT: Final = re.compile("@")
 _SPELT_AT: Final = re.compile(r"[(\[{] ?at ?[)\]}]", re.IGNORECASE)
 _DIGIT: Final = re.compile("[0-9]")
