@@ -78,7 +78,7 @@ def shard_of(person_key: int, shards: int) -> int:
 
 def is_held_out(person_key: int, share: float) -> bool:
     """Whether this person never trains but measures the loss; other bits than the shard's."""
-    return (person_key >> _SHARE_BITS) / 2**_SHARE_BITS < share
+    return bool((person_key >> _SHARE_BITS) / 2**_SHARE_BITS < share)
 
 
 def in_sample(order: int, rate: float) -> bool:

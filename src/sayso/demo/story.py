@@ -166,9 +166,7 @@ class Story:
 
     def object(self) -> None:
         """Object for a person; watch them leave answers, model and disk."""
-        self.person = (
-            SAMPLE_OBJECTOR if self.is_sample else setting.most_trained(self.workspace, self.at)
-        )
+        self.person = setting.objector(self.workspace, self.at, SAMPLE_OBJECTOR)
         begun = time.monotonic()
         rights = Rights(self.workspace)
         reason = objections.SUGGESTED_REASONS["en"][1]
