@@ -106,6 +106,13 @@ class Serving(Struct, forbid_unknown_fields=True, frozen=True):
     context_tokens: Annotated[
         int, Meta(ge=512, description="Longest prompt and answer together, for each answer.")
     ] = 2048
+    quote_first: Annotated[
+        bool,
+        Meta(
+            description="Begin an answer with the passage that fits best, word for word. The small "
+            "embedded base cannot be relied on to read; turn it off with a large one."
+        ),
+    ] = True
     sources: Annotated[
         int, Meta(ge=0, le=20, description="Posts that an answer may draw on at most.")
     ] = 4

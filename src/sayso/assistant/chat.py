@@ -1,5 +1,6 @@
 """The assistant: a question, the posts that bear on it, and the model's answer from them."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from sayso.training import releases
 from sayso.training.base import find_gguf
 from sayso.workspace import Workspace
 
-EXCERPT_CHARACTERS: Final = 700
+READ: Final = 2  # passages that the model is given; a small one loses its way in more
 
 _WITH_POSTS: Final = (
     "You are the assistant of {community}. Today is {today}. Answer the question shortly, in the "
@@ -92,8 +93,11 @@ class Assistant:
         """Answer the last message of a conversation (roles system, user, assistant)."""
         asked = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
         sources = search(self.workspace, asked, self.workspace.settings.serving.sources)
-        prompt = self._prompt(messages, sources)
-        return Answer(sources, self.engine.release, self.engine.stream(prompt, options))
+        prompt = self._prompt(messages, sources[:READ])
+        chunks = self.engine.stream(prompt, options)
+        if sources and self.workspace.settings.serving.quote_first:
+            chunks = itertools.chain([Chunk(_quote(sources[0]))], chunks)
+        return Answer(sources, self.engine.release, chunks)
 
     def _prompt(
         self, messages: list[dict[str, str]], sources: list[Source]
@@ -110,7 +114,7 @@ class Assistant:
         ]
         if sources and talk:
             posts = "\n\n".join(
-                f"[{n}] @{s.handle}, {s.service}, {s.date}:\n{_excerpt(s)}"
+                f"[{n}] @{s.handle}, {s.service}, {s.date}:\n{_plain(s.excerpt)}"
                 for n, s in enumerate(sources, 1)
             )
             question = talk[-1]["content"]
@@ -118,9 +122,8 @@ class Assistant:
         return [{"role": "system", "content": "\n".join([system, *own])}, *talk]
 
 
-def _excerpt(source: Source) -> str:
-    text = _plain(source.excerpt)
-    return text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + " …"
+def _quote(source: Source) -> str:
+    return f"> {source.excerpt}\n>\n> @{source.handle}, {source.service}, {source.date}\n\n"
 
 
 def _plain(text: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from lance.query import MatchQuery
 from msgspec import Struct
 
+from sayso.assistant import passages
 from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
@@ -49,33 +50,26 @@ def search(
 ) -> list[Source]:
     """Return the posts that bear on a question, best first.
 
-    The score is BM25 (Robertson & Zaragoza 2009, as Lance computes it), weighted by age so that
-    of two posts that fit alike the newer one wins.
+    The score is BM25 (Robertson & Zaragoza 2009, as Lance computes it), times the share of the
+    question that one passage covers, weighted by age: of two posts that fit alike the newer wins.
     """
     words = [w for w in re.findall(r"\w+", question.lower()) if w not in _FILLERS]
     dataset = Store(workspace).retrieval.open()
     if not words or not limit or not dataset.count_rows():
         return []
     hits = dataset.scanner(
-        full_text_query=MatchQuery(" ".join(words), "text"),
+        # One letter more or less finds other forms of a word in any language.
+        full_text_query=MatchQuery(" ".join(words), "text", fuzziness=1, prefix_length=3),
         limit=CANDIDATES,
-        columns=[
-            "key",
-            "account_key",
-            "id",
-            "handle",
-            "service",
-            "written",
-            "language",
-            "text",
-            "_score",
-        ],
+        columns=[*_COLUMNS, "_score"],
     ).to_table()
     rows = _permitted(workspace, hits.to_pylist())
+    weighed = passages.weights(words, [row["text"] for row in rows])
     moment = now or datetime.now(UTC)
     for row in rows:
         age = max(0.0, (moment - row["written"]).total_seconds() / 86400)
-        row["rank"] = row["_score"] * (0.6 + 0.4 * 0.5 ** (age / HALF_LIFE_DAYS))
+        row["passage"], covered = passages.best_passage(row["text"], weighed)
+        row["rank"] = row["_score"] * (0.7 + 0.3 * 0.5 ** (age / HALF_LIFE_DAYS)) * covered
     rows.sort(key=lambda row: -row["rank"])
     floor = rows[0]["rank"] * NEAR if rows else 0.0
     return [
@@ -84,12 +78,12 @@ def search(
             handle=row["handle"],
             service=row["service"],
             date=f"{row['written']:%Y-%m-%d}",
-            excerpt=row["text"],
+            excerpt=row["passage"],
             language=row["language"],
             score=round(row["rank"], 3),
         )
         for row in rows[:limit]
-        if row["rank"] >= floor
+        if row["rank"] > 0 and row["rank"] >= floor
     ]
 
 

@@ -1,0 +1,68 @@
+"""The few sentences of a post that bear on a question: short enough for a small model to use."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+LONGEST: Final = 320
+SHORTEST_STEM: Final = 4
+
+_SENTENCE: Final = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_WORD: Final = re.compile(r"\w+")
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text at sentence ends and line breaks."""
+    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
+
+
+def weights(words: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """Weigh each word of a question by how rare it is among the candidates (as idf does)."""
+    bags = [_WORD.findall(text.lower()) for text in texts]
+    return {
+        word: math.log(1 + len(bags) / (1 + sum(_has(bag, word) for bag in bags))) for word in words
+    }
+
+
+def best_passage(text: str, weighed: dict[str, float]) -> tuple[str, float]:
+    """Return the passage of a text that covers most of a question, and the share it covers.
+
+    The passage is the best sentence with its neighbours, as far as they fit.
+    """
+    parts = sentences(text)
+    whole = sum(weighed.values()) or 1.0
+    scores = [_covered(part, weighed) / whole for part in parts]
+    if not parts:
+        return "", 0.0
+    best = max(range(len(parts)), key=lambda place: (scores[place], -place))
+    first, last = best, best
+    while True:
+        sides = [place for place in (last + 1, first - 1) if 0 <= place < len(parts)]
+        fitting = [p for p in sides if _length(parts, min(first, p), max(last, p)) <= LONGEST]
+        if not fitting:
+            break
+        first, last = min(first, fitting[0]), max(last, fitting[0])
+    passage = " ".join(parts[first : last + 1])
+    return passage, _covered(passage, weighed) / whole
+
+
+def _covered(text: str, weighed: dict[str, float]) -> float:
+    bag = _WORD.findall(text.lower())
+    return sum(weight for word, weight in weighed.items() if _has(bag, word))
+
+
+def _has(bag: Sequence[str], word: str) -> bool:
+    """Whether a word, or another form of it, is there: one begins with the other."""
+    return any(
+        other == word
+        or (
+            min(len(other), len(word)) >= SHORTEST_STEM
+            and (other.startswith(word) or word.startswith(other))
+        )
+        for other in bag
+    )
+
+
+def _length(parts: Sequence[str], first: int, last: int) -> int:
+    return sum(len(part) + 1 for part in parts[first : last + 1])
