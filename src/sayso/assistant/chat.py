@@ -1,6 +1,5 @@
 """The assistant: a question, the posts that bear on it, and the model's answer from them."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -96,7 +95,7 @@ class Assistant:
         prompt = self._prompt(messages, sources[:READ])
         chunks = self.engine.stream(prompt, options)
         if sources and self.workspace.settings.serving.quote_first:
-            chunks = itertools.chain([Chunk(_quote(sources[0]))], chunks)
+            chunks = _after(Chunk(_quote(sources[0])), chunks)
         return Answer(sources, self.engine.release, chunks)
 
     def _prompt(
@@ -120,6 +119,12 @@ class Assistant:
             question = talk[-1]["content"]
             talk[-1] = {"role": "user", "content": f"Posts:\n{posts}\n\nQuestion: {question}"}
         return [{"role": "system", "content": "\n".join([system, *own])}, *talk]
+
+
+def _after(first: Chunk, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Put a chunk before others; closing the whole closes them."""
+    yield first
+    yield from chunks
 
 
 def _quote(source: Source) -> str:
