@@ -13,8 +13,6 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import func, select
 
-from sayso.corpus import admission
-from sayso.corpus.prepare import sync_retrieval
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, accounts, now, objections, tombstones
@@ -103,7 +101,6 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
 def step(workspace: Workspace, rights: Rights, stop: threading.Event) -> Outcome:
     """Bring answers and model in step with the rows as they are now."""
     begun = marks(workspace, rights)
-    sync_retrieval(workspace, admission.judge_all(workspace, now()))
     # Our own erasing moves the marks too; what counts is what moves after it.
     settled: list[Marks] = []
 

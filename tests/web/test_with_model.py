@@ -9,7 +9,7 @@ import pytest
 from sayso.assistant.chat import Assistant
 from sayso.corpus import admission
 from sayso.corpus.ingest import import_paths
-from sayso.corpus.prepare import sync_retrieval
+from sayso.corpus.prepare import prepare
 from sayso.errors import MissingPartError
 from sayso.settings import Serving, Settings
 from sayso.workspace import Workspace
@@ -27,7 +27,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         Settings(community="Muschelhaven", serving=Serving(threads=1, parallel=2)),
     )
     import_paths(workspace, [SAMPLE / "accounts.jsonl", SAMPLE / "quay.jsonl"])
-    sync_retrieval(workspace, admission.judge_all(workspace, AT))
+    prepare(workspace, admission.judge_all(workspace, AT))
     try:
         assistant = Assistant.start(workspace)
     except MissingPartError as error:

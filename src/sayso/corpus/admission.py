@@ -40,6 +40,14 @@ _FACT_COLUMNS: Final = [
 ]
 
 
+_NO_ACCOUNT: Final = {
+    "kind": "person",
+    "age_band": "unknown",
+    "state": "active",
+    "assistant": False,
+}
+
+
 class Judged(Struct, frozen=True):
     """Every record's verdict at one moment.
 
@@ -171,12 +179,19 @@ def _facts(
         )
         .join(_shared(workspace, store, accounts), on="print_key", how="left")
         .with_columns(
+            # No author means no account to say these things of; `author-unknown` decides.
+            *(_unless_authorless(name, value) for name, value in _NO_ACCOUNT.items()),
             is_reply=pl.col("reply_key") != 0,
             quotes_objector=pl.col("quote_key").is_in(objecting.implode())
             & (pl.col("quote_key") != 0),
         )
         .sort("key")
     )
+
+
+def _unless_authorless(name: str, value: object) -> pl.Expr:
+    no_author = pl.col("account_key") == 0
+    return pl.when(no_author).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
 
 
 def _records_of_objectors(rights: Rights, store: Store, stones: pl.DataFrame) -> pl.Series:

@@ -11,14 +11,11 @@ from sayso.rights.tombstones import Tombstone
 from sayso.workspace import Workspace
 
 
-def erase(workspace: Workspace) -> int:
-    """Erase the records of all accounts that object, and everything that has a tombstone.
-
-    Tombstones come first: a crash after them leaves rows that no gate admits, and the next call
-    finishes the work.
+def mark(workspace: Workspace) -> int:
+    """Set the tombstones of all records whose authors object; from here on no gate admits them.
 
     Returns:
-        The number of records erased.
+        The number of records marked.
     """
     rights, store = Rights(workspace), Store(workspace)
     objectors = KeySet(objections.objectors(rights))
@@ -34,13 +31,28 @@ def erase(workspace: Workspace) -> int:
                         for key, rev, account, service, audience in theirs.iter_rows()
                     ),
                 )
+    return len(theirs)
+
+
+def erase(workspace: Workspace) -> int:
+    """Erase everything that has a tombstone, and the reactions of those who object.
+
+    Tombstones come first: a crash after them leaves rows that no gate admits, and the next call
+    finishes the work.
+
+    Returns:
+        The number of rows erased.
+    """
+    mark(workspace)
+    rights, store = Rights(workspace), Store(workspace)
+    with workspace.lock("content", wait=True):
         gone = tombstones.frame(rights)["key"].to_list()
-        for table in (store.records, store.corpus, store.retrieval):
-            table.remove(gone)
+        erased = sum(t.remove(gone) for t in (store.records, store.corpus, store.retrieval))
+        objectors = KeySet(objections.objectors(rights))
         reactions = store.interactions.read(["key", "account_key"])
         blocked = objectors.contains(reactions["account_key"].to_numpy())
-        store.interactions.remove(reactions.filter(pl.Series(blocked))["key"].to_list())
-    return len(theirs)
+        erased += store.interactions.remove(reactions.filter(pl.Series(blocked))["key"].to_list())
+    return erased
 
 
 def withdraw(workspace: Workspace, number: str) -> Objection:

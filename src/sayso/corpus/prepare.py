@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from typing import Final
 
 import msgspec
 import polars as pl
@@ -17,6 +18,12 @@ from sayso.corpus.store import Store, Table
 from sayso.gate.gate import Admitted, admit
 from sayso.workspace import Workspace
 
+INDEX_FROM: Final = 1000  # fewer new rows are found without an index
+_KEYS: Final = {"key": pl.UInt64, "account_key": pl.UInt64, "exact": pl.UInt64}
+_COLUMNS: Final = (
+    "key rev id author account_key service language text media created_at ingested_at print_key"
+).split()
+
 
 class Prepared(Struct, frozen=True):
     """What there is to train on, and to measure with.
@@ -30,15 +37,28 @@ class Prepared(Struct, frozen=True):
 
 
 def prepare(workspace: Workspace, judged: Judged) -> Prepared:
-    """Bring corpus and retrieval in step with the verdicts and cut the cells.
+    """Add what is newly admitted to corpus and retrieval, and cut the cells.
 
-    Rows that may not be there any more are erased from the disk, not only marked.
+    Rows that may not be there any more are left out of the cells here; `tidy` removes them.
     """
     admitted = admit(judged.records)
     with workspace.lock("content", wait=True):
-        _sync_corpus(workspace, admitted)
-        sync_retrieval(workspace, judged)
+        _add_to_corpus(workspace, admitted)
+        _add_to_retrieval(workspace, judged)
     return assemble(workspace, admitted, judged.at)
+
+
+def tidy(workspace: Workspace, judged: Judged) -> int:
+    """Erase from the disk what may not train, or not answer, any more; return how many rows."""
+    store, admitted = Store(workspace), admit(judged.records)
+    with workspace.lock("content", wait=True):
+        gone = _drop_stale(store.corpus, admitted.frame)
+        gone += _drop_stale(store.retrieval, judged.records.filter("answerable"))
+        if gone:
+            # An edited record's rows went by its key, the new revision's with the old one's.
+            _add_to_corpus(workspace, admitted)
+            _add_to_retrieval(workspace, judged)
+    return gone
 
 
 def assemble(workspace: Workspace, admitted: Admitted, at: datetime) -> Prepared:
@@ -46,7 +66,11 @@ def assemble(workspace: Workspace, admitted: Admitted, at: datetime) -> Prepared
     settings, store = workspace.settings, Store(workspace)
     corpus = (
         store.corpus.read()
-        .join(admitted.frame.select("key", "person_key", "print_key"), on="key", how="inner")
+        .join(
+            admitted.frame.select("key", "rev", "person_key", "print_key"),
+            on=["key", "rev"],
+            how="inner",
+        )
         .filter(pl.col("text").str.len_chars() >= settings.corpus.minimum_characters)
         .sort("key")
     )
@@ -90,79 +114,40 @@ def _repeats(corpus: pl.DataFrame, store: Store, threshold: float) -> pl.Series:
     )
 
 
-def _sync_corpus(workspace: Workspace, admitted: Admitted) -> None:
+def _add_to_corpus(workspace: Workspace, admitted: Admitted) -> None:
     store = Store(workspace)
-    wanted = admitted.frame.select("key", "rev")
-    missing = _drop_stale(store.corpus, wanted)
+    missing = _missing(store.corpus, admitted.frame)
     if len(missing):
-        rows = _records(
-            store,
-            missing,
-            [
-                "key",
-                "rev",
-                "account_key",
-                "service",
-                "language",
-                "text",
-                "media",
-                "created_at",
-                "ingested_at",
-                "print_key",
-            ],
-        )
         exact = dict(store.fingerprints.read(["key", "exact"]).iter_rows())
-        store.corpus.append(
-            pl.DataFrame(
-                [_corpus_row(row, exact) for row in rows],
-                schema_overrides={"exact": pl.UInt64, "key": pl.UInt64, "account_key": pl.UInt64},
-            )
-        )
+        rows = [_corpus_row(row, exact) for row in _records(store, missing)]
+        store.corpus.append(pl.DataFrame(rows, schema_overrides=_KEYS))
 
 
-def sync_retrieval(workspace: Workspace, judged: Judged) -> None:
-    """Make the retrieval table hold the answerable records, and nothing else on its disk pages."""
+def _add_to_retrieval(workspace: Workspace, judged: Judged) -> None:
     store = Store(workspace)
-    answerable = judged.records.filter("answerable").select("key", "rev")
-    missing = _drop_stale(store.retrieval, answerable)
+    missing = _missing(store.retrieval, judged.records.filter("answerable"))
     if len(missing):
-        rows = _records(
-            store,
-            missing,
-            [
-                "key",
-                "rev",
-                "account_key",
-                "id",
-                "author",
-                "service",
-                "language",
-                "text",
-                "media",
-                "created_at",
-                "ingested_at",
-            ],
-        )
-        store.retrieval.append(
-            pl.DataFrame(
-                [_retrieval_row(row) for row in rows],
-                schema_overrides={"key": pl.UInt64, "account_key": pl.UInt64},
-            )
-        )
-        if len(missing) > 1000:
+        rows = [_retrieval_row(row) for row in _records(store, missing)]
+        store.retrieval.append(pl.DataFrame(rows, schema_overrides=_KEYS))
+        if len(missing) > INDEX_FROM:
             store.retrieval.index()
 
 
-def _drop_stale(table: Table, wanted: pl.DataFrame) -> pl.DataFrame:
-    """Erase the rows that are not wanted (any more, or in this revision); return what misses."""
+def _missing(table: Table, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return the records that are not in a table yet, or not in this revision."""
     present = table.read(["key", "rev"])
-    stale = present.join(wanted, on=["key", "rev"], how="anti")
-    table.remove(stale["key"].to_list())
-    return wanted.join(present, on=["key", "rev"], how="anti")
+    return wanted.select("key", "rev").join(present, on=["key", "rev"], how="anti")
 
 
-def _records(store: Store, wanted: pl.DataFrame, columns: list[str]) -> list[dict[str, object]]:
-    frame = store.records.read(columns).join(wanted.select("key"), on="key", how="semi")
+def _drop_stale(table: Table, wanted: pl.DataFrame) -> int:
+    """Erase the rows that are not wanted, or not in this revision."""
+    present = table.read(["key", "rev"])
+    stale = present.join(wanted.select("key", "rev"), on=["key", "rev"], how="anti")
+    return table.remove(stale["key"].to_list())
+
+
+def _records(store: Store, wanted: pl.DataFrame) -> list[dict[str, object]]:
+    frame = store.records.read(_COLUMNS).join(wanted.select("key"), on="key", how="semi")
     return frame.sort("key").to_dicts()
 
 
@@ -195,7 +180,7 @@ def _retrieval_row(row: dict[str, object]) -> dict[str, object]:
         "rev": row["rev"],
         "account_key": row["account_key"],
         "id": row["id"],
-        "handle": str(row["author"]).partition("@")[0],
+        "handle": str(row["author"]).partition("@")[0].rpartition(":")[2],
         "service": row["service"],
         "written": row["created_at"] or row["ingested_at"],
         "language": identify(text, declared).code,

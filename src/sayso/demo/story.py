@@ -16,7 +16,7 @@ from sayso.assistant.retrieval import search
 from sayso.audit.erasure import audit
 from sayso.audit.verify import verify
 from sayso.corpus import admission, ingest
-from sayso.corpus.prepare import sync_retrieval
+from sayso.corpus.prepare import prepare
 from sayso.corpus.store import Store
 from sayso.demo import setting
 from sayso.demo.setting import SAMPLE, check
@@ -157,7 +157,7 @@ class Story:
         if self.is_sample:
             begun = time.monotonic()
             ingest.import_paths(self.workspace, [SAMPLE / "today.json"])
-            sync_retrieval(self.workspace, admission.judge_all(self.workspace, now()))
+            prepare(self.workspace, admission.judge_all(self.workspace, now()))
             found = search(self.workspace, QUESTION_OF_TODAY, 4)
             fresh = time.monotonic() - begun
             check(any(s.id == "quay:today" for s in found), "the new post is not found")
@@ -204,6 +204,8 @@ class Story:
     def counterfactual(self) -> None:
         """Train from nothing in a world where the objection stood before the first record."""
         other = setting.create(self.home / "counterfactual", self.workspace.settings)
+        # The base knows nobody; only what is trained on it must come from nothing.
+        shutil.copytree(self.workspace.models / "base", other.models / "base")
         objections.receive(Rights(other), self.person, channel="demonstration")
         ingest.import_paths(other, [self.data])
         setting.attest_ages(other)

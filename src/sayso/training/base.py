@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.util
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -84,15 +85,21 @@ def prepare(workspace: Workspace) -> Base:
 
 
 def _dequantise(gguf: Path, folder: Path) -> None:
+    os.environ.setdefault("TQDM_DISABLE", "1")  # we show progress of our own
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        kept = {"gguf_file": gguf.name, "dtype": torch.bfloat16}
-        model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, **kept)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            gguf.parent,
+            gguf_file=gguf.name,
+            dtype=torch.bfloat16,
+            quantization_config=GgufConfig(gguf_file=gguf.name, dequantize=True),
+        )
         # transformers marks it as quantised and would refuse to save what it has dequantised.
         model.hf_quantizer, model.is_quantized = None, False
         with contextlib.suppress(AttributeError):

@@ -212,6 +212,11 @@ class _Cursor:
         of, length = self._take("IQ")
         if of in _SCALARS:
             self._at += length * struct.calcsize(f"<{_SCALARS[of]}")
+        elif of == _STRING:
+            at, length_at = self._at, struct.Struct("<Q").unpack_from
+            for _ in range(length):
+                at += 8 + length_at(self._data, at)[0]
+            self._at = at
         else:
             for _ in range(length):
                 self._value(of)

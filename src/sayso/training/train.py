@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from sayso.corpus import admission
 from sayso.corpus.cells import examples_of
-from sayso.corpus.erase import erase
-from sayso.corpus.prepare import Prepared, prepare
+from sayso.corpus.erase import erase, mark
+from sayso.corpus.prepare import Prepared, prepare, tidy
 from sayso.errors import IntegrityError
 from sayso.rights import ledger
 from sayso.rights.database import Rights
@@ -92,6 +92,9 @@ def train(
             on_release(interim)
             releases.prune(workspace, wanted)
         to_interim = time.monotonic() - begun
+        # Out of the gate already, and out of what is served; now out of the bytes.
+        erase(workspace)
+        tidy(workspace, situation.judged)
         built = build(
             workspace,
             situation.plan,
@@ -119,11 +122,11 @@ def train(
 
 
 def look(workspace: Workspace, at: datetime) -> Situation:
-    """Judge all records, erase what must go, and plan the cells; trains nothing."""
+    """Judge all records and plan the cells; trains nothing and erases nothing."""
     with Rights(workspace).reading() as connection:
         newest = ledger_table.c.seq.desc()
         seq = connection.scalar(select(ledger_table.c.seq).order_by(newest).limit(1)) or 0
-    erase(workspace)
+    mark(workspace)
     judged = admission.judge_all(workspace, at)
     admission.note(workspace, judged)
     prepared = prepare(workspace, judged)
