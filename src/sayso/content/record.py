@@ -80,7 +80,7 @@ def normalise_text(text: str) -> str:
     """Return `text` in Unicode NFC with plain line breaks and no control characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub("", unicodedata.normalize("NFC", text))
+    return unicodedata.normalize("NFC", _CONTROL.sub("", text))
 
 
 def parse_time(value: str | int | float | None) -> tuple[datetime | None, str]:

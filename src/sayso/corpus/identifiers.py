@@ -51,7 +51,7 @@ _MENTION: Final = re.compile(
 
 # IBAN (ISO 13616): country, check digits, national part; the registry's lengths by country.
 _IBAN: Final = re.compile(r"(?=([A-Za-z]{2})[ -]?[0-9][ -]?[0-9])")
-_IBAN_LENGTHS: Final = {
+IBAN_LENGTHS: Final = {
     entry[:2]: int(entry[2:])
     for entry in (
         "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
@@ -66,7 +66,7 @@ _IBAN_PART: Final = re.compile(r"[A-Za-z0-9](?:[ -]?[A-Za-z0-9])*+")
 
 def _ibans(plain: str) -> Spans:
     for match in _IBAN.finditer(plain):
-        length, start = _IBAN_LENGTHS.get(match[1].upper(), 0), match.start()
+        length, start = IBAN_LENGTHS.get(match[1].upper(), 0), match.start()
         # Each character may have one space or hyphen before it.
         written = _IBAN_PART.match(plain, start, start + 2 * length)
         places = [at for at in range(*written.span()) if plain[at] not in " -"] if written else []
@@ -225,7 +225,7 @@ def finders(language: str) -> tuple[Finder, ...]:
         Finder("E-MAIL", _AT, partial(_matches, _EMAIL)),
         Finder("E-MAIL", _SPELT_AT, partial(_matches, _SPELT_EMAIL)),
         Finder("MENTION", _AT, partial(_matches, _MENTION), _IN_WORD),
-        Finder("IBAN", _DIGITS, _ibans),
+        Finder("IBAN", _DIGIT, _ibans),
         Finder("CARD", _DIGITS, _cards),
         Finder("IP", _DOTS, partial(_addresses, _IPV4), _WITHIN_DOTTED),
         Finder("IP", _COLONS, partial(_addresses, _IPV6), _IN_ADDRESS),

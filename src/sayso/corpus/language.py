@@ -16,6 +16,8 @@ UNDETERMINED: Final = "und"
 # of the sentences in languages it does not know stay below 350; of the others, one in fifty does.
 LOWEST_SCORE: Final = 350
 LONGEST_DETECTED: Final = 4000
+# Of Latin texts shorter than this ('ok', 'Danke!') more than half would be named wrongly.
+FEWEST_LATIN_LETTERS: Final = 8
 
 # ISO 639-2 (T and B) beside ISO 639-1: BCP 47 wants the shorter code (RFC 5646, section 2.2.1).
 _ISO_639: Final = (
@@ -97,6 +99,8 @@ def _detect(text: str) -> str:
     text = text[:LONGEST_DETECTED]
     if "://" in text or "@" in text or "＠" in text:
         text = _NOT_WORDS.sub(" ", text)
+    if len(text) < 3 * FEWEST_LATIN_LETTERS and _is_too_short(text):
+        return UNDETERMINED
     try:
         code, score = _best(text)
     except (pycld2.error, UnicodeEncodeError):
@@ -106,6 +110,11 @@ def _detect(text: str) -> str:
     if code in ("no", "nn", "da") and _SWEDISH_LETTERS.search(text):
         code = "sv"
     return code if score >= LOWEST_SCORE else UNDETERMINED
+
+
+def _is_too_short(text: str) -> bool:
+    letters = [sign for sign in text if sign.isalpha()]
+    return len(letters) < FEWEST_LATIN_LETTERS and all(sign < "\u0370" for sign in letters)
 
 
 def _best(text: str) -> tuple[str, float]:

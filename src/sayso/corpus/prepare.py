@@ -18,7 +18,7 @@ from sayso.corpus.store import Store, Table
 from sayso.gate.gate import Admitted, admit
 from sayso.workspace import Workspace
 
-INDEX_FROM: Final = 1000  # fewer new rows are found without an index
+INDEX_FROM: Final = 1000  # fewer new rows are searched beside the index
 _KEYS: Final = {"key": pl.UInt64, "account_key": pl.UInt64, "exact": pl.UInt64}
 _COLUMNS: Final = (
     "key rev id author account_key service language text media created_at ingested_at print_key"
@@ -129,7 +129,7 @@ def _add_to_retrieval(workspace: Workspace, judged: Judged) -> None:
     if len(missing):
         rows = [_retrieval_row(row) for row in _records(store, missing)]
         store.retrieval.append(pl.DataFrame(rows, schema_overrides=_KEYS))
-        if len(missing) > INDEX_FROM:
+        if len(missing) > INDEX_FROM or not store.retrieval.open().list_indices():
             store.retrieval.index()
 
 

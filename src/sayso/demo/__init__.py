@@ -13,7 +13,7 @@ from sayso.demo.setting import SAMPLE
 from sayso.demo.story import Story
 from sayso.workspace import write_atomically
 
-DEFAULT_TOKENS: Final = 24_000
+DEFAULT_TOKENS: Final = 16_000
 
 
 def run(home: Path, data: Path | None, tokens: int | None, report_file: Path | None) -> None:

@@ -130,7 +130,8 @@ class Rights:
 
 @lru_cache(maxsize=32)
 def _engine(url: str) -> Engine:
-    engine = create_engine(url)
+    # Errors of the database must not quote the values of its rows.
+    engine = create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         if engine.url.database and not Path(engine.url.database).parent.is_dir():
             raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")

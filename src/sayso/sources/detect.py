@@ -28,7 +28,7 @@ def find_files(path: Path) -> tuple[list[Path], list[Path]]:
         raise InputError(f"no JSON Lines files (*.jsonl, *.ndjson) in {path}", "see docs/import.md")
     # What must be read first to judge the rest: accounts before their posts.
     sources.sort(key=lambda p: (p.stem != "accounts", p))
-    return sources, [p for p in files if p not in set(sources)]
+    return sources, sorted(set(files) - set(sources))
 
 
 def is_jsonl(path: Path) -> bool:

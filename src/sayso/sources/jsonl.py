@@ -124,7 +124,7 @@ def read_stream(stream: BinaryIO, name: str) -> Iterator[Event | Rejected | Refu
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
         if len(line) > LONGEST_LINE:
-            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+            while not line.endswith(b"\n") and (line := stream.readline(LONGEST_LINE)):
                 pass
             yield Rejected(name, number, f"line longer than {LONGEST_LINE} bytes")
             continue

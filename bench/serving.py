@@ -1,0 +1,203 @@
+"""Serving: Sayso's engine beside bare llama.cpp (xllamacpp), same file, adapter, threads, prompt.
+
+    .venv/bin/python bench/serving.py [--base FILE] [--adapter FILE] [--threads N] [--parallel N]
+                                      [--tokens N] [--rounds N] [--json FILE]
+
+One run measures, in turns: tokens/s of `Engine.stream` and of xllamacpp's own streaming call
+(greedy, so that both make the same text), alone and with `--parallel` answers at once; and the
+seconds that `Engine.load` takes for a LoRA over all linear layers (rank 16, 20 MB, random unless
+given). The ratio is the median of the rounds'. Bare llama.cpp has the advantage of the same
+OpenMP setting as the engine; `--own-openmp` leaves OpenMP as xllamacpp's users find it.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sayso.assistant.engine import Engine, Options
+from sayso.assistant.llama import library
+from sayso.training.base import find_gguf
+from sayso.training.gguf import read_header, write_lora
+
+CONTEXT_TOKENS: Final = 1024
+LOADS: Final = 5
+MESSAGES: Final = [
+    {"role": "system", "content": "You are a helpful assistant. Answer at length."},
+    {"role": "user", "content": "Explain how a small town could organise its own newspaper."},
+]
+LAYERS: Final = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+Ask = Callable[[], int]
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.own_openmp:
+        # Loaded before the engine can set it.
+        import xllamacpp  # noqa: F401
+    base = arguments.base or find_gguf("smollm2")
+    with tempfile.TemporaryDirectory() as folder:
+        adapter = arguments.adapter or random_adapter(base, Path(folder) / "random.gguf")
+        engine = Engine(
+            base,
+            threads=arguments.threads,
+            parallel=arguments.parallel,
+            context_tokens=CONTEXT_TOKENS,
+        )
+        loads = [seconds(engine.load, str(number), adapter) for number in range(LOADS)]
+        bare = bare_server(base, adapter, arguments.threads, arguments.parallel)
+        sides: dict[str, Ask] = {
+            "sayso": lambda: ask_engine(engine, arguments.tokens),
+            "bare": lambda: ask_bare(bare, arguments.tokens),
+        }
+        result: dict[str, Any] = {
+            "adapter_bytes": adapter.stat().st_size,
+            "threads": arguments.threads,
+            "load_seconds": loads,
+        }
+        for at_once in sorted({1, arguments.parallel}):
+            result[f"at_once_{at_once}"] = compare(sides, at_once, arguments.rounds)
+        engine.close()
+    show(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def compare(sides: dict[str, Ask], at_once: int, rounds: int) -> dict[str, Any]:
+    """Tokens/s of both sides, in turns so that both meet the same neighbours on the machine."""
+    for ask in sides.values():
+        ask()
+    speeds: dict[str, list[float]] = {name: [] for name in sides}
+    with ThreadPoolExecutor(at_once) as pool:
+        for number in range(rounds):
+            for name in sorted(sides, reverse=bool(number % 2)):
+                ask = sides[name]
+                start = time.perf_counter()
+                tokens = sum(
+                    future.result() for future in [pool.submit(ask) for _ in range(at_once)]
+                )
+                speeds[name].append(tokens / (time.perf_counter() - start))
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    return {
+        "tokens_per_second": speeds,
+        "median": medians,
+        "ratio": statistics.median(
+            ours / theirs for ours, theirs in zip(speeds["sayso"], speeds["bare"], strict=True)
+        ),
+    }
+
+
+def ask_engine(engine: Engine, tokens: int) -> int:
+    chunks = engine.stream(MESSAGES, Options(max_tokens=tokens, temperature=0))
+    return sum(chunk.completion_tokens for chunk in chunks)
+
+
+def ask_bare(server: Any, tokens: int) -> int:
+    """The plainest streaming call: a dictionary in, dictionaries back."""
+    made = 0
+
+    def take(event: dict[str, Any]) -> None:
+        nonlocal made
+        made += event.get("usage", {}).get("completion_tokens", 0)
+
+    request = {
+        "messages": MESSAGES,
+        "max_tokens": tokens,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    server.handle_chat_completions(request, take)
+    return made
+
+
+def bare_server(base: Path, adapter: Path, threads: int, parallel: int) -> Any:
+    """Xllamacpp as its README shows it, with the same model, adapter, threads and slots."""
+    llama = library()
+    params = llama.CommonParams()
+    params.model.path = str(base)
+    params.lora_adapters = [llama.CommonAdapterLoraInfo(str(adapter), 1.0)]
+    params.n_ctx = CONTEXT_TOKENS * parallel
+    params.n_parallel = parallel
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    params.verbosity = -1
+    return llama.Server(params)
+
+
+def random_adapter(base: Path, path: Path, rank: int = 16) -> Path:
+    header = read_header(base)
+    random = np.random.default_rng(0)
+    adapter = {}
+    for layer in range(header.values["llama.block_count"]):
+        for name, tensor in LAYERS.items():
+            rows, columns = header.shapes[f"blk.{layer}.{tensor}.weight"]
+            a = (random.standard_normal((rank, columns)) / np.sqrt(columns)).astype("f4")
+            b = (random.standard_normal((rows, rank)) * 0.01).astype("f4")
+            adapter[f"model.layers.{layer}.{name}"] = a, b
+    write_lora(path, base, adapter)
+    return path
+
+
+def seconds(work: Callable[..., None], *arguments: object) -> float:
+    start = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - start
+
+
+def show(result: dict[str, Any]) -> None:
+    table = Table("answers at once", "Sayso, tokens/s", "bare, tokens/s", "ratio")
+    for name, part in result.items():
+        if name.startswith("at_once_"):
+            median = part["median"]
+            table.add_row(
+                name.rpartition("_")[2],
+                f"{median['sayso']:.1f}",
+                f"{median['bare']:.1f}",
+                f"{part['ratio']:.3f}",
+            )
+    console = Console()
+    console.print(table)
+    loads = result["load_seconds"]
+    console.print(
+        f"load of {result['adapter_bytes'] / 1e6:.1f} MB: median {statistics.median(loads):.2f} s, "
+        f"longest {max(loads):.2f} s; {result['threads']} threads"
+    )
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--adapter", type=Path)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--own-openmp", action="store_true")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
