@@ -106,11 +106,11 @@ class Serving(Struct, forbid_unknown_fields=True, frozen=True):
     context_tokens: Annotated[
         int, Meta(ge=512, description="Longest prompt and answer together, for each answer.")
     ] = 2048
-    quote_first: Annotated[
+    quote: Annotated[
         bool,
         Meta(
-            description="Begin an answer with the passage that fits best, word for word. The small "
-            "embedded base cannot be relied on to read; turn it off with a large one."
+            description="Where one passage covers most of a question, answer with it, word for "
+            "word. The small embedded base garbles what it reads; turn it off with a large one."
         ),
     ] = True
     sources: Annotated[

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from sayso.content.events import AccountUpdate, Delete, Interaction, Upsert
 from sayso.content.record import MESSAGE_SURFACES, Medium
 from sayso.sources import jsonl

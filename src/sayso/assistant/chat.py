@@ -14,6 +14,7 @@ from sayso.training import releases
 from sayso.training.base import find_gguf
 from sayso.workspace import Workspace
 
+QUOTED_FROM: Final = 0.6  # of the question, by weight of its words
 READ: Final = 2  # passages that the model is given; a small one loses its way in more
 
 _WITH_POSTS: Final = (
@@ -93,10 +94,19 @@ class Assistant:
         asked = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
         sources = search(self.workspace, asked, self.workspace.settings.serving.sources)
         prompt = self._prompt(messages, sources[:READ])
-        chunks = self.engine.stream(prompt, options)
-        if sources and self.workspace.settings.serving.quote_first:
-            chunks = _after(Chunk(_quote(sources[0])), chunks)
+        best = sources[0] if sources else None
+        if best and best.covered >= QUOTED_FROM and self.workspace.settings.serving.quote:
+            chunks = self._quotation(best)
+        else:
+            chunks = self.engine.stream(prompt, options)
         return Answer(sources, self.engine.release, chunks)
+
+    def _quotation(self, source: Source) -> Iterator[Chunk]:
+        text = f"> {source.excerpt}\n>\n> @{source.handle}, {source.service}, {source.date}"
+        for word in re.findall(r"\S+\s*", text):
+            yield Chunk(word)
+        spoken = self.engine.count_tokens(text)
+        yield Chunk("", finish_reason="stop", completion_tokens=spoken)
 
     def _prompt(
         self, messages: list[dict[str, str]], sources: list[Source]
@@ -119,16 +129,6 @@ class Assistant:
             question = talk[-1]["content"]
             talk[-1] = {"role": "user", "content": f"Posts:\n{posts}\n\nQuestion: {question}"}
         return [{"role": "system", "content": "\n".join([system, *own])}, *talk]
-
-
-def _after(first: Chunk, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Put a chunk before others; closing the whole closes them."""
-    yield first
-    yield from chunks
-
-
-def _quote(source: Source) -> str:
-    return f"> {source.excerpt}\n>\n> @{source.handle}, {source.service}, {source.date}\n\n"
 
 
 def _plain(text: str) -> str:

@@ -43,6 +43,7 @@ class Source(Struct, frozen=True):
     excerpt: str
     language: str
     score: float = 0.0
+    covered: float = 0.0  # share of the question that the passage covers
 
 
 def search(
@@ -68,8 +69,8 @@ def search(
     moment = now or datetime.now(UTC)
     for row in rows:
         age = max(0.0, (moment - row["written"]).total_seconds() / 86400)
-        row["passage"], covered = passages.best_passage(row["text"], weighed)
-        row["rank"] = row["_score"] * (0.7 + 0.3 * 0.5 ** (age / HALF_LIFE_DAYS)) * covered
+        row["passage"], row["covered"] = passages.best_passage(row["text"], weighed)
+        row["rank"] = row["_score"] * (0.7 + 0.3 * 0.5 ** (age / HALF_LIFE_DAYS)) * row["covered"]
     rows.sort(key=lambda row: -row["rank"])
     floor = rows[0]["rank"] * NEAR if rows else 0.0
     return [
@@ -81,6 +82,7 @@ def search(
             excerpt=row["passage"],
             language=row["language"],
             score=round(row["rank"], 3),
+            covered=round(row["covered"], 3),
         )
         for row in rows[:limit]
         if row["rank"] > 0 and row["rank"] >= floor

@@ -110,6 +110,7 @@ def _repeats(corpus: pl.DataFrame, store: Store, threshold: float) -> pl.Series:
             people=joined["person_key"].to_numpy(),
             order=joined["order"].to_numpy(),
             threshold=threshold,
+            long=joined["long"].to_numpy(),
         )
     )
 

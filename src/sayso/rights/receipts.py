@@ -50,7 +50,7 @@ def verify(token: str, public_key: Path) -> dict[str, Any]:
         raise IntegrityError(
             f"no public key at {public_key}", "pass the operator's key with --key"
         ) from error
-    except (JoseError, ValueError, msgspec.DecodeError) as error:
+    except (JoseError, ValueError, TypeError, msgspec.DecodeError) as error:
         raise IntegrityError(
             "the receipt is not valid: its signature does not fit this key and text",
             "check that file and key belong together",

@@ -1,0 +1,115 @@
+"""Accounts and persons: what services say of them, and which of it counts."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sayso.content.record import Record
+from sayso.rights import people
+from sayso.rights.database import signed, unsigned
+
+AGES = ("adult", "minor", "unknown")
+
+
+def test_an_author_is_a_person_of_their_own_until_linked(town):
+    town.posts("member-1@square", kind="page", age_band="adult")
+    found = town.account("member-1@square")
+    assert (found.person, found.service, found.kind) == ("member-1@square", "square", "page")
+    assert (found.age_band, found.age_source, found.state) == ("adult", "service", "active")
+    assert found.key == town.workspace.pseudonyms.number("account", "member-1@square")
+
+
+def test_records_without_author_make_no_account(town):
+    town.posts("")
+    assert people.frame(town.rights).is_empty()
+
+
+def test_an_update_changes_what_it_says_and_nothing_else(town):
+    town.told("member-1@square", person="member-1", kind="bot", state="private")
+    town.told("member-1@square", age_band="adult")
+    town.posts("member-1@square", kind="person")
+    found = town.account("member-1@square")
+    assert (found.person, found.kind, found.state) == ("member-1", "bot", "private")
+    assert (found.age_band, found.service, found.assistant) == ("adult", "square", False)
+    town.told("member-1@square", assistant=True)
+    town.told("member-1@square", state="active")
+    found = town.account("member-1@square")
+    assert (found.assistant, found.state) == (True, "active")
+
+
+@pytest.mark.parametrize("ages", itertools.permutations(AGES))
+def test_a_minor_stays_a_minor_whatever_their_posts_say_later(town, ages):
+    for age in ages:
+        town.posts("member-1@square", age_band=age)
+    assert town.account("member-1@square").age_band == "minor"
+
+
+@pytest.mark.parametrize("ages", itertools.permutations(AGES))
+def test_a_minor_is_a_minor_also_when_all_comes_at_once(town, ages):
+    records = [
+        Record(id=str(n), service="square", author="member-1@square", age_band=age)
+        for n, age in enumerate(ages)
+    ]
+    with town.rights.writing() as connection:
+        people.note_authors(connection, town.workspace.pseudonyms, records)
+    assert town.account("member-1@square").age_band == "minor"
+
+
+def test_a_person_is_found_by_id_or_by_any_account(town):
+    for account in ("one@square", "one@gallery"):
+        town.told(account, person="one")
+    town.told("two@square", person="two")
+    with town.rights.reading() as connection:
+        for name in ("one", "one@square", "one@gallery"):
+            found = people.find(connection, name)
+            assert sorted(a.account for a in found) == ["one@gallery", "one@square"]
+        assert people.find(connection, "nobody") == []
+        assert people.find(connection, "") == []
+
+
+def test_the_operators_word_counts_only_where_nothing_is_known(town):
+    town.posts("a")
+    town.posts("b", age_band="unknown")
+    town.posts("c", age_band="minor")
+    with town.rights.writing() as connection:
+        assert people.any_age_known(connection)
+        assert people.attest_adults(connection) == 1
+    ages = {name: (town.account(name).age_band, town.account(name).age_source) for name in "abc"}
+    assert ages == {
+        "a": ("adult", people.AGE_BY_OPERATOR),
+        "b": ("unknown", people.AGE_BY_SERVICE),
+        "c": ("minor", people.AGE_BY_SERVICE),
+    }
+
+
+def test_the_frame_gives_each_account_its_facts(town):
+    town.told("a@square", person="one", age_band="adult", kind="page")
+    town.told("b@square", person="one")
+    frame = people.frame(town.rights).sort("kind")
+    number = town.workspace.pseudonyms.number
+    assert frame["account_key"].to_list() == [
+        number("account", "a@square"),
+        number("account", "b@square"),
+    ]
+    assert frame["person_key"].to_list() == [number("person", "one")] * 2
+    assert frame["kind"].to_list() == ["page", "person"]
+    assert frame["age_band"].to_list() == ["adult", "unknown"]
+
+
+def test_more_authors_than_a_statement_takes(town):
+    records = [
+        Record(id=str(n), service="square", author=f"member-{n}", age_band="adult")
+        for n in range(1203)
+    ]
+    for _ in range(2):
+        with town.rights.writing() as connection:
+            people.note_authors(connection, town.workspace.pseudonyms, records)
+    assert len(people.frame(town.rights)) == 1203
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_pseudonyms_survive_the_databases_signed_integers(number):
+    assert -(2**63) <= signed(number) < 2**63
+    assert unsigned(signed(number)) == number
