@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import polars as pl
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -77,7 +79,8 @@ def as_object(value: Any) -> None:
 def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
     """Report an import with the verdicts on the records it named."""
     judged = admission.judge_all(workspace, now())
-    mine = judged.records.filter(judged.records["key"].is_in(list(done.keys)))
+    named = pl.Series(np.frombuffer(done.keys, np.uint64)).implode()
+    mine = judged.records.filter(pl.col("key").is_in(named))
     counts = gate.counts(mine)
     allowed = sum(counts["allowed"].values())
     if as_json:

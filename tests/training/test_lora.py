@@ -215,7 +215,7 @@ def test_another_process_yields_the_same_bits(tiny_base: Path, model: LoraModel)
     recipe = json.dumps({name: getattr(RECIPE, name) for name in RECIPE.__struct_fields__})
     run = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(tiny_base), recipe, *TEXTS],
-        env=os.environ | {"PYTHONHASHSEED": "1"},
+        env=os.environ | {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
         check=True,

@@ -1,5 +1,6 @@
 """A batch of events on its way into the tables: the last word on each record, as rows."""
 
+from array import array
 from datetime import datetime
 
 import msgspec
@@ -37,7 +38,7 @@ class Report(Struct):
     accounts: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     rejects_file: str = ""
-    keys: set[int] = field(default_factory=set)
+    keys: array[int] = field(default_factory=lambda: array("Q"))
 
 
 class Batch:
@@ -67,7 +68,7 @@ class Batch:
         match item:
             case Upsert(record=record):
                 key = self.key(record.id)
-                report.keys.add(key)
+                report.keys.append(key)
                 old = self.records.get(key)
                 self.seen.append(record)
                 if key not in self.gone and (old is None or record.rev > old.rev):
@@ -77,7 +78,7 @@ class Batch:
                 self.drop(self.key(item.id), tombstones.DELETED)
             case Refused():
                 key = self.key(item.id)
-                report.keys.add(key)
+                report.keys.append(key)
                 _count(report.refused, tombstones.DIRECT_MESSAGE)
                 self.drop(key, tombstones.DIRECT_MESSAGE)
             case AccountUpdate():

@@ -18,12 +18,12 @@ TYPE = "sayso-receipt+jws"
 def signing_key(workspace: Workspace) -> OKPKey:
     """Return the installation's signing key, made at first use; the public half lies beside it."""
     path = workspace.keys / "signing.jwk"
-    if not path.exists():
-        key = OKPKey.generate_key("Ed25519", auto_kid=True)
-        write_atomically(path, msgspec.json.encode(key.as_dict(private=True)), mode=0o600)
-        write_atomically(
-            workspace.keys / "receipts.pub.jwk", msgspec.json.encode(key.as_dict(private=False))
-        )
+    with workspace.lock("keys", wait=True):  # two first objections at once make one key
+        if not path.exists():
+            key = OKPKey.generate_key("Ed25519", auto_kid=True)
+            public = msgspec.json.encode(key.as_dict(private=False))
+            write_atomically(workspace.keys / "receipts.pub.jwk", public)
+            write_atomically(path, msgspec.json.encode(key.as_dict(private=True)), mode=0o600)
     return OKPKey.import_key(msgspec.json.decode(path.read_bytes()))
 
 

@@ -2,6 +2,8 @@
 
 import logging
 import multiprocessing
+import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -14,6 +16,7 @@ from sayso.web.app import create_app
 from sayso.workspace import Workspace
 
 FOLLOW_SECONDS = 0.1
+RESTART_SECONDS = 2.0
 log = logging.getLogger("sayso.serve")
 
 
@@ -24,26 +27,41 @@ def serve(
     ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Serve until interrupted; a worker in a process of its own acts on the rows."""
+    # uvicorn ends gracefully and then raises the signal again: we still have to clean up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     assistant = Assistant.start(workspace)
     stop = threading.Event()
     follower = threading.Thread(target=_follow, args=(assistant, stop), daemon=True)
-    helper = multiprocessing.get_context("spawn").Process(
-        target=worker.run, args=(workspace.home,), name="sayso-worker"
-    )
-    server = _Server(
-        uvicorn.Config(create_app(workspace, assistant), host=host, port=port, log_level="warning"),
-        ready,
-    )
+    keeper = threading.Thread(target=_keep_working, args=(workspace, stop), daemon=True)
+    app = create_app(workspace, assistant)
+    server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning"), ready)
     follower.start()
-    helper.start()
+    keeper.start()
     try:
         server.run()
+    except KeyboardInterrupt:
+        log.info("interrupted; ending")
     finally:
         stop.set()
-        helper.terminate()
-        helper.join()
+        keeper.join()
         follower.join()
         assistant.engine.close()
+
+
+def _keep_working(workspace: Workspace, stop: threading.Event) -> None:
+    """Run the worker in its own process; if it dies, say so and start another."""
+    context = multiprocessing.get_context("spawn")
+    while not stop.is_set():
+        process = context.Process(target=worker.run, args=(workspace.home,), name="sayso-worker")
+        process.start()
+        while process.is_alive() and not stop.wait(FOLLOW_SECONDS):
+            pass
+        if stop.is_set():
+            process.terminate()
+            process.join()
+        else:
+            log.error("the worker ended with code %s; starting another", process.exitcode)
+            stop.wait(RESTART_SECONDS)
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,96 @@
+"""Facts of records, valid policies, and the gate's answer to them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from hypothesis import strategies as st
+
+from sayso.content.record import AUDIENCES, MESSAGE_SURFACES
+from sayso.gate import gate
+from sayso.gate.keyset import KeySet
+from sayso.gate.policy import NEVER, Policy
+from sayso.gate.rules import FACTS
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+OBJECTORS = [2, 2**64 - 1]
+SURFACES = ["post", "comment", "story", "reel", "photo", "image", "bio", *MESSAGE_SURFACES]
+MAY = [audience for audience in AUDIENCES if audience not in NEVER]
+
+# One record that every built-in policy allows.
+GOOD: dict[str, Any] = {
+    "account_key": 1,
+    "co_authors": 0,
+    "surface": "post",
+    "audience": "public",
+    "date_state": "given",
+    "created_at": AT - timedelta(days=30),
+    "ingested_at": AT - timedelta(days=29),
+    "train_signal": "",
+    "kind": "person",
+    "age_band": "adult",
+    "state": "active",
+    "assistant": False,
+    "quotes_objector": False,
+    "shared_by_several": False,
+    "is_reply": False,
+    "parent_audience": None,
+}
+moments = st.sampled_from(
+    [AT + timedelta(days=days) for days in (-30_000, -400, -30, -8, -6.9, -1, 0, 2, 400)]
+)
+# For each fact the values it may have, null apart.
+DOMAINS: dict[str, st.SearchStrategy[Any]] = {
+    "account_key": st.sampled_from([0, 1, 2, 2**63, 2**64 - 1]),
+    "co_authors": st.sampled_from([0, 1, 7]),
+    "surface": st.sampled_from([*SURFACES, "poll"]),
+    "audience": st.sampled_from([*AUDIENCES, "everyone"]),
+    "date_state": st.sampled_from(["given", "absent", "unreadable", ""]),
+    "created_at": moments,
+    "ingested_at": moments,
+    "train_signal": st.sampled_from(["", "allow", "deny", "unreadable"]),
+    "kind": st.sampled_from(["person", "page", "bot"]),
+    "age_band": st.sampled_from(["adult", "minor", "unknown", ""]),
+    "state": st.sampled_from(["active", "deleted", "private", "opted_out"]),
+    "assistant": st.booleans(),
+    "quotes_objector": st.booleans(),
+    "shared_by_several": st.booleans(),
+    "is_reply": st.booleans(),
+    "parent_audience": st.sampled_from(AUDIENCES),
+}
+
+
+def _mostly_good(name: str) -> st.SearchStrategy[Any]:
+    # Most facts as they should be, or else nothing ever gets past the first rules.
+    good = st.just(GOOD[name])
+    spoilt = DOMAINS[name] if name == "account_key" else st.one_of(st.none(), DOMAINS[name])
+    return st.one_of(good, good, good, good, spoilt)
+
+
+rows = st.fixed_dictionaries({name: _mostly_good(name) for name in GOOD})
+policies = st.builds(
+    Policy,
+    name=st.just("any"),
+    audiences=st.lists(st.sampled_from(MAY), min_size=1, unique=True).map(tuple),
+    surfaces=st.lists(st.sampled_from(SURFACES), unique=True).map(lambda s: ("post", *s)),
+    kinds=st.lists(st.sampled_from(["person", "page", "bot"]), unique=True).map(tuple),
+    ages=st.sampled_from([("adult",), ("adult",), ()]),
+    waiting_days=st.sampled_from([0, 7, 3650]),
+    assistant_audiences=st.lists(st.sampled_from(MAY), unique=True).map(tuple),
+    assistant_surfaces=st.lists(st.sampled_from(SURFACES), unique=True).map(tuple),
+    unknown_parents=st.sampled_from(["held", "allowed"]),
+    waiting_from=st.sampled_from(["published", "collected"]),
+)
+
+
+def frame(*given: dict[str, Any]) -> pl.DataFrame:
+    """Facts as the gate takes them; `key` passes through."""
+    schema = {name: kind for name, kind in FACTS.items() if name != "objected"}
+    found = pl.DataFrame(list(given), schema=schema, orient="row")
+    return found.with_columns(key=pl.int_range(pl.len(), dtype=pl.UInt64))
+
+
+def judge(policy: Policy, *given: dict[str, Any]) -> pl.DataFrame:
+    """The gate's verdicts on rows of facts."""
+    return gate.judge(frame(*given), KeySet(np.array(OBJECTORS, np.uint64)), policy, AT)
