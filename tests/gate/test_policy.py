@@ -1,6 +1,5 @@
 """Policies: the built-in ones, and what a file may not say."""
 
-import msgspec
 import pytest
 
 from sayso.errors import UsageError
@@ -52,7 +51,9 @@ def test_ones_own_policy_is_read_from_its_file(tmp_path):
     assert (policy.name, policy.audiences) == ("ours", ("public", "followers"))
     assert (policy.unknown_parents, policy.assistant_audiences) == ("held", ())
     assert source(str(path)) == VALID
-    path.write_bytes(msgspec.toml.encode(policy))
+    path.write_bytes(changed("waiting_days = 2"))
+    assert load(str(path)).digest != policy.digest
+    path.write_bytes(changed("waiting_days = 1"))
     assert load(str(path)).digest == policy.digest
 
 

@@ -38,7 +38,7 @@ class Report(Struct):
     accounts: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     rejects_file: str = ""
-    keys: array[int] = field(default_factory=lambda: array("Q"))
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
 
 
 class Batch:

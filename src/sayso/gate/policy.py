@@ -75,7 +75,7 @@ def source(name_or_path: str) -> bytes:
         return resources.files("sayso.gate").joinpath(f"policies/{name_or_path}.toml").read_bytes()
     try:
         return Path(name_or_path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no path can have a NUL in it
         raise UsageError(
             f"no policy {name_or_path}: neither a file nor one of {', '.join(BUILT_IN)}",
             "`sayso policy list` shows the built-in ones",
