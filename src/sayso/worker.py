@@ -13,6 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import func, select
 
+from sayso.corpus import admission
+from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, accounts, now, objections, tombstones
@@ -108,9 +110,21 @@ def step(workspace: Workspace, rights: Rights, stop: threading.Event) -> Outcome
         seen = marks(workspace, rights)
         if not settled:
             settled.append(seen)
-        return stop.is_set() or seen.urgent_since(settled[0]) or seen.objections != begun.objections
+        urgent = seen.urgent_since(settled[0]) or seen.objections != begun.objections
+        if not urgent and seen.records != settled[-1].records:
+            # New posts answer at once, however long the training that they will join takes.
+            refresh_answers(workspace)
+            settled.append(seen)
+        return stop.is_set() or urgent
 
     def announce(release: Release) -> None:
         log.info("release %s (%s)", release.name, "full" if release.complete else "interim")
 
     return train(workspace, now(), on_release=announce, interrupted=interrupted)
+
+
+def refresh_answers(workspace: Workspace) -> None:
+    """Bring what answers may quote in step with the records; trains nothing."""
+    judged = admission.judge_all(workspace, now())
+    prepare(workspace, judged)
+    tidy(workspace, judged)

@@ -212,9 +212,7 @@ def _shared(workspace: Workspace, store: Store, accounts: pl.DataFrame) -> pl.Da
     )
     several = shared_by_several(
         exact=prints["exact"].to_numpy(),
-        signatures=prints["signature"].list.to_array(64).to_numpy()
-        if prints["signature"].dtype == pl.List
-        else prints["signature"].to_numpy(),
+        signatures=prints["signature"].to_numpy(),
         people=prints["person_key"].to_numpy(),
         long=prints["long"].to_numpy(),
         threshold=workspace.settings.corpus.near_duplicate,

@@ -104,9 +104,7 @@ def _repeats(corpus: pl.DataFrame, store: Store, threshold: float) -> pl.Series:
     return pl.Series(
         first_of_own(
             exact=joined["exact"].to_numpy(),
-            signatures=joined["signature"].list.to_array(64).to_numpy()
-            if joined["signature"].dtype == pl.List
-            else joined["signature"].to_numpy(),
+            signatures=joined["signature"].to_numpy(),
             people=joined["person_key"].to_numpy(),
             order=joined["order"].to_numpy(),
             threshold=threshold,

@@ -16,7 +16,6 @@ from sayso.assistant.retrieval import search
 from sayso.audit.erasure import audit
 from sayso.audit.verify import verify
 from sayso.corpus import admission, ingest
-from sayso.corpus.prepare import prepare
 from sayso.corpus.store import Store
 from sayso.demo import setting
 from sayso.demo.setting import SAMPLE, check
@@ -27,6 +26,7 @@ from sayso.training import evaluate
 from sayso.training.adapters import AdapterStore
 from sayso.training.releases import Release
 from sayso.training.train import look, train
+from sayso.worker import refresh_answers
 from sayso.workspace import Workspace, write_atomically
 
 SAMPLE_OBJECTOR: Final = "p:benno_b"
@@ -157,7 +157,7 @@ class Story:
         if self.is_sample:
             begun = time.monotonic()
             ingest.import_paths(self.workspace, [SAMPLE / "today.json"])
-            prepare(self.workspace, admission.judge_all(self.workspace, now()))
+            refresh_answers(self.workspace)
             found = search(self.workspace, QUESTION_OF_TODAY, 4)
             fresh = time.monotonic() - begun
             check(any(s.id == "quay:today" for s in found), "the new post is not found")
