@@ -6,9 +6,9 @@
 One run measures, in turns: tokens/s of `Engine.stream` and of xllamacpp's own streaming call
 (greedy, so that both make the same text), alone and with `--parallel` answers at once; and the
 seconds that `Engine.load` takes for a LoRA over all linear layers (rank 16, 20 MB, random unless
-given). The ratio is the median of the rounds'; the one by CPU time hardly feels
-other programs on the machine. Bare llama.cpp has the advantage of the same
-OpenMP setting as the engine; `--own-openmp` leaves OpenMP as xllamacpp's users find it.
+given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs on the
+machine. Bare llama.cpp has the advantage of the engine's OpenMP setting; `--own-openmp` leaves
+OpenMP, for both, as xllamacpp's users find it.
 """
 
 import argparse

@@ -26,9 +26,9 @@ def post(number: int, text: str = "low tide at the pier", **fields: Any) -> dict
     return known | {"created_at": "2026-03-01", "language": "en", "text": text} | fields
 
 
-def event(kind: str, **data: Any) -> dict[str, Any]:
+def event(name: str, /, **data: Any) -> dict[str, Any]:
     """An event envelope."""
-    return {"type": f"net.{kind}", "data": data}
+    return {"type": f"net.{name}", "data": data}
 
 
 def lines(*given: object) -> bytes:

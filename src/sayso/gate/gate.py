@@ -1,6 +1,7 @@
 """The gate itself: facts in, verdicts out; and the only maker of admitted records."""
 
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 from msgspec import Struct
@@ -8,7 +9,7 @@ from msgspec import Struct
 from sayso.errors import SaysoError
 from sayso.gate.keyset import KeySet
 from sayso.gate.policy import Policy
-from sayso.gate.rules import ALLOWED, BY_NAME, FACTS, RULES, Rule
+from sayso.gate.rules import ALLOWED, BY_NAME, FACTS, RULES
 
 
 class Admitted:
@@ -21,6 +22,18 @@ class Admitted:
 
 
 _TOKEN = object()
+
+# Rules decide as numbers, their places in the order; names come last. Strings would cost the most.
+_NAMES: Final = [*(rule.name for rule in RULES), ALLOWED]
+_VERDICTS: Final = [*(rule.verdict for rule in RULES), ALLOWED]
+_PLACES: Final = list(range(len(_NAMES)))
+_RULE: Final = pl.Enum(_NAMES)
+_VERDICT: Final = pl.Enum([ALLOWED, "denied", "held"])
+_FIRST_TRAINING_ONLY: Final = next(
+    (place for place, rule in enumerate(RULES) if rule.training_only), len(RULES)
+)
+if any(not rule.training_only for rule in RULES[_FIRST_TRAINING_ONLY:]):
+    raise SaysoError("rules on training alone must come last: else they would hide the others")
 
 
 class Finding(Struct, frozen=True):
@@ -54,15 +67,13 @@ def judge(facts: pl.DataFrame, objectors: KeySet, policy: Policy, at: datetime) 
         with_objections = facts.with_columns(
             pl.Series("objected", objectors.contains(facts["account_key"].to_numpy()))
         )
-        return with_objections.with_columns(rule=_deciding(RULES, policy, at)).with_columns(
-            verdict=pl.col("rule").replace_strict(
-                {rule.name: rule.verdict for rule in RULES} | {ALLOWED: ALLOWED},
-                return_dtype=pl.String,
-            ),
+        decided = with_objections.with_columns(rule=_deciding(policy, at))
+        return decided.with_columns(
+            rule=pl.col("rule").replace_strict(_PLACES, _NAMES, return_dtype=_RULE),
+            verdict=pl.col("rule").replace_strict(_PLACES, _VERDICTS, return_dtype=_VERDICT),
             # Private posts may train under some policies; they are never shown to others.
-            answerable=(pl.col("audience") == "public")
-            & (_deciding(tuple(r for r in RULES if not r.training_only), policy, at) == ALLOWED),
-        )
+            answerable=(pl.col("audience") == "public") & (pl.col("rule") >= _FIRST_TRAINING_ONLY),
+        ).cast({"rule": pl.String, "verdict": pl.String})
     except (pl.exceptions.PolarsError, TypeError) as error:
         raise SaysoError(
             f"the gate could not judge these records ({type(error).__name__}), so none is admitted",
@@ -102,10 +113,11 @@ def reason(rule: str) -> str:
     return BY_NAME[rule].reason if rule in BY_NAME else "no rule speaks against it"
 
 
-def _deciding(rules: tuple[Rule, ...], policy: Policy, at: datetime) -> pl.Expr:
+def _deciding(policy: Policy, at: datetime) -> pl.Expr:
+    """The place of the first rule that fires; one past the last if none does."""
     # The last rule wrapped first, so that the first one that fires wins.
-    deciding: pl.Expr = pl.lit(ALLOWED)
-    for rule in reversed(rules):
+    deciding: pl.Expr = pl.lit(len(RULES), pl.UInt8)
+    for place, rule in reversed(list(enumerate(RULES))):
         fires = rule.fires(policy, at).fill_null(True)
-        deciding = pl.when(fires).then(pl.lit(rule.name)).otherwise(deciding)
+        deciding = pl.when(fires).then(pl.lit(place, pl.UInt8)).otherwise(deciding)
     return deciding
