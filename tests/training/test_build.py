@@ -22,7 +22,7 @@ from sayso.training.adapters import AdapterStore
 from sayso.training.base import prepare as prepare_base
 from sayso.training.build import Plan, build, plan
 from sayso.training.recipe import Recipe, environment
-from sayso.training.train import look, train
+from sayso.training.train import train
 from sayso.workspace import Workspace
 
 from ..conftest import KEY
@@ -127,7 +127,10 @@ def test_a_killed_training_does_not_train_on(world: World) -> None:
     with subprocess.Popen(
         train_command(world), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as run:
-        until(lambda: cell_processes(psutil.Process(run.pid)))
+        # It has worked for a while, so it has its examples.
+        until(
+            lambda: any(p.cpu_times().user > 0.5 for p in cell_processes(psutil.Process(run.pid)))
+        )
         left = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(left, timeout=5)

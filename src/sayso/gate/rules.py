@@ -212,8 +212,14 @@ RULES: Final = (
         ("date_state", "created_at"),
         lambda policy, at: (
             ~_col("date_state").is_in(["given", "absent"])
-            | (_col("created_at").fill_null(EARLIEST) < EARLIEST)
-            | (_col("created_at") > _col("ingested_at") + CLOCK_SKEW).fill_null(False)
+            | _col("ingested_at").is_null()
+            | (
+                (_col("date_state") == "given")
+                & (
+                    (_col("created_at") < EARLIEST)
+                    | (_col("created_at") > _col("ingested_at") + CLOCK_SKEW)
+                )
+            )
         ),
     ),
     Rule(
