@@ -8,7 +8,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -97,9 +97,7 @@ def tensors(path: Path) -> dict[str, Matrix]:
 
 def random_adapter(base: Path, seed: int, size: float, rank: int = 16) -> Adapter:
     """An adapter over all linear layers; delta W's entries deviate by size * sqrt(rank / d_in)."""
-    header = read_header(base)
-    random = np.random.default_rng(seed)
-    adapter = {}
+    header, random, adapter = read_header(base), np.random.default_rng(seed), {}
     for layer in range(header.values["llama.block_count"]):
         for name, tensor in NAMES.items():
             rows, columns = header.shapes[f"blk.{layer}.{tensor}.weight"]
@@ -201,12 +199,12 @@ def test_the_real_base_moves_with_the_adapter(base: Path, tmp_path: Path) -> Non
     assert bare.mean() > 5 * ours.mean()
 
 
+@settings(deadline=None, max_examples=30)
 @given(kv_heads=st.integers(1, 3), groups=st.integers(1, 3), rank=st.integers(1, 5))
 def test_transformers_reads_back_the_matrices_that_were_written(
     tmp_path_factory: pytest.TempPathFactory, kv_heads: int, groups: int, rank: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("lora")
-    heads = kv_heads * groups
+    folder, heads = tmp_path_factory.mktemp("lora"), kv_heads * groups
     adapter = small_adapter(heads, kv_heads, rank)
     base = small_base(folder / "base.gguf", heads=heads, kv_heads=kv_heads)
     write_lora(folder / "lora.gguf", base, adapter)
@@ -214,8 +212,7 @@ def test_transformers_reads_back_the_matrices_that_were_written(
     found = tensors(folder / "lora.gguf")
     reader = LlamaTensorProcessor({"num_attention_heads": heads, "num_key_value_heads": kv_heads})
     for name, tensor in (("q_proj", "attn_q"), ("k_proj", "attn_k"), ("v_proj", "attn_v")):
-        a, b = adapter[f"model.layers.0.self_attn.{name}"]
-        key = f"blk.0.{tensor}.weight"
+        (a, b), key = adapter[f"model.layers.0.self_attn.{name}"], f"blk.0.{tensor}.weight"
         assert np.array_equal(found[f"{key}.lora_a"], a)
         assert np.array_equal(reader.process(found[f"{key}.lora_b"], name=key).weights, b)
 
@@ -243,13 +240,16 @@ def test_same_adapter_same_bytes(tmp_path: Path) -> None:
 def test_other_architectures_keep_their_rows(tmp_path: Path) -> None:
     adapter = small_adapter()
     write_lora(tmp_path / "lora.gguf", small_base(tmp_path / "base.gguf", "qwen2"), adapter)
-    _, b = adapter["model.layers.0.self_attn.q_proj"]
-    assert np.array_equal(tensors(tmp_path / "lora.gguf")["blk.0.attn_q.weight.lora_b"], b)
+    found = tensors(tmp_path / "lora.gguf")["blk.0.attn_q.weight.lora_b"]
+    assert np.array_equal(found, adapter["model.layers.0.self_attn.q_proj"][1])
 
 
 def test_unknown_architecture_is_refused(tmp_path: Path) -> None:
     base = small_base(tmp_path / "base.gguf", "mamba")
     with pytest.raises(InputError, match="'mamba', expected one of"):
+        write_lora(tmp_path / "lora.gguf", base, small_adapter())
+    written(gguf.GGUFWriter(None, "llama"), base)
+    with pytest.raises(InputError, match=r"None as llama\.block_count"):
         write_lora(tmp_path / "lora.gguf", base, small_adapter())
 
 

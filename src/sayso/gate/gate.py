@@ -24,11 +24,8 @@ class Admitted:
 _TOKEN = object()
 
 # Rules decide as numbers, their places in the order; names come last. Strings would cost the most.
-_NAMES: Final = [*(rule.name for rule in RULES), ALLOWED]
-_VERDICTS: Final = [*(rule.verdict for rule in RULES), ALLOWED]
-_PLACES: Final = list(range(len(_NAMES)))
-_RULE: Final = pl.Enum(_NAMES)
-_VERDICT: Final = pl.Enum([ALLOWED, "denied", "held"])
+_NAMES: Final = pl.Series([*(rule.name for rule in RULES), ALLOWED])
+_VERDICTS: Final = pl.Series([*(rule.verdict for rule in RULES), ALLOWED])
 _FIRST_TRAINING_ONLY: Final = next(
     (place for place, rule in enumerate(RULES) if rule.training_only), len(RULES)
 )
@@ -69,11 +66,11 @@ def judge(facts: pl.DataFrame, objectors: KeySet, policy: Policy, at: datetime) 
         )
         decided = with_objections.with_columns(rule=_deciding(policy, at))
         return decided.with_columns(
-            rule=pl.col("rule").replace_strict(_PLACES, _NAMES, return_dtype=_RULE),
-            verdict=pl.col("rule").replace_strict(_PLACES, _VERDICTS, return_dtype=_VERDICT),
+            rule=pl.lit(_NAMES).gather("rule"),
+            verdict=pl.lit(_VERDICTS).gather("rule"),
             # Private posts may train under some policies; they are never shown to others.
             answerable=(pl.col("audience") == "public") & (pl.col("rule") >= _FIRST_TRAINING_ONLY),
-        ).cast({"rule": pl.String, "verdict": pl.String})
+        )
     except (pl.exceptions.PolarsError, TypeError) as error:
         raise SaysoError(
             f"the gate could not judge these records ({type(error).__name__}), so none is admitted",

@@ -87,7 +87,7 @@ def write_lora(path: Path, base: Path, adapter: Mapping[str, tuple[Matrix, Matri
             "choose another base model (training.base in sayso.toml)",
         )
     known = {name: key for key, name in gguf.MODEL_ARCH_NAMES.items()}
-    blocks = int(header.values[f"{architecture}.block_count"])
+    blocks = _number(header, f"{architecture}.block_count")
     names = gguf.get_tensor_name_map(known[architecture], blocks)
 
     writer = gguf.GGUFWriter(None, architecture)
@@ -104,6 +104,12 @@ def write_lora(path: Path, base: Path, adapter: Mapping[str, tuple[Matrix, Matri
         writer.add_tensor(f"{tensor}.lora_a", np.ascontiguousarray(a))
         writer.add_tensor(f"{tensor}.lora_b", np.ascontiguousarray(b))
     _write_atomically(path, writer)
+
+
+def _number(header: Header, key: str) -> int:
+    if not isinstance(value := header.values.get(key), int):
+        raise InputError(f"the base's GGUF has {value!r} as {key}, expected one number")
+    return value
 
 
 def _rank(adapter: Mapping[str, tuple[Matrix, Matrix]]) -> int:
@@ -132,7 +138,7 @@ def _check(name: str, a: Matrix, b: Matrix, shape: tuple[int, ...] | None) -> No
 
 def _heads(name: str, architecture: str, header: Header) -> int:
     """Rotary heads in the rows of a matrix; 0 = none."""
-    heads = int(header.values[f"{architecture}.attention.head_count"])
+    heads = _number(header, f"{architecture}.attention.head_count")
     if name.endswith(".q_proj"):
         return heads
     if name.endswith(".k_proj"):
