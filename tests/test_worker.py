@@ -69,12 +69,13 @@ class Community:
 
     def settle(self) -> None:
         """Wait until there is a release and nothing has happened for a while."""
-        seen, since = -1, time.monotonic()
+        seen, since = 0, time.monotonic()
 
         def quiet() -> bool:
             nonlocal seen, since
-            if seen != (seen := len(self.entries())):
-                since = time.monotonic()
+            entries = len(self.entries())
+            if entries != seen:
+                seen, since = entries, time.monotonic()
             return time.monotonic() - since > QUIET_SECONDS and bool(self.entries("release"))
 
         until(quiet)
