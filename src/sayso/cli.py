@@ -92,6 +92,8 @@ def listen(context: _Context, stream: Any, as_json: bool) -> None:
 
     done = follow(context.create(), stream, getattr(stream, "name", "stdin"))
     report.imported(context.open(), done, as_json=as_json)
+    if done.rejected:
+        raise click.exceptions.Exit(InputError.exit_code)
 
 
 @cli.command()

@@ -25,6 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from sayso.audit.verify import Verdict
 from sayso.corpus import admission
@@ -100,7 +101,8 @@ def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
         out.print(f"skipped: {number} ({kind})")
     _verdict_table(counts)
     if done.rejected:
-        out.print(f"[b]{len(done.rejected)} lines rejected[/b], kept in {done.rejects_file}")
+        told = f"{len(done.rejected)} lines rejected, kept in {done.rejects_file}"
+        out.print(told, markup=False)
         for line in done.rejected[:5]:
             out.print(f"  {line.file}:{line.line}: {line.reason}", markup=False)
 
@@ -185,9 +187,10 @@ def objected(made: Sequence[Objection], file: Path | None, *, as_json: bool) -> 
     for objection in made:
         scope = "all services" if objection.service == ALL_SERVICES else objection.service
         received = f"{objection.received_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"accepted: [b]{objection.number}[/b] for {scope}, {received}")
+        out.print(f"accepted: {objection.number} for {scope}, {received}", markup=False)
     if file:
-        out.print(f"receipt: {file} (check it with `sayso verify-receipt {file}`)")
+        told = f"receipt: {file} (check it with `sayso verify-receipt {file}`)"
+        out.print(told, markup=False)
     else:
         for objection in made:
             out.print(objection.receipt, markup=False)
@@ -204,7 +207,9 @@ def objection_list(found: Sequence[Objection], *, as_json: bool) -> None:
     for o in found:
         scope = "all" if o.service == ALL_SERVICES else o.service
         state = "stands" if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
-        table.add_row(o.number, f"{o.received_at:%Y-%m-%d %H:%M}", scope, state, o.reason or "–")
+        received = f"{o.received_at:%Y-%m-%d %H:%M}"
+        cells = (o.number, received, scope, state, o.reason or "–")
+        table.add_row(*map(Text, cells))  # as text: people's words are no markup
     out.print(table)
 
 
@@ -224,7 +229,9 @@ def receipt(claims: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         as_object({"valid": True, "receipts": claims})
         return
     for claim in claims:
-        out.print(f"[green]valid[/green]: {claim.get('number')}, {claim.get('received_at')}")
+        out.print(
+            "[green]valid[/green]:", Text(f"{claim.get('number')}, {claim.get('received_at')}")
+        )
         for key, value in claim.items():
             out.print(f"  {key}: {value}", markup=False)
 
@@ -236,7 +243,7 @@ def verdict(found: Verdict, *, as_json: bool) -> None:
         return
     for check in found.checks:
         mark = "[green]ok  [/green]" if check.passed else "[red]FAIL[/red]"
-        out.print(f"{mark}  {check.step}: {check.detail}")
+        out.print(mark, Text(f" {check.step}: {check.detail}"))
 
 
 def policy(shown: Policy, source: bytes, *, as_json: bool) -> None:

@@ -80,6 +80,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when to end
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    os.nice(10)  # answers come before training
     workspace = Workspace.open(home)
     rights = Rights(workspace)
     done: Marks | None = None

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sayso import settings as settings_module
-from sayso.errors import WorkspaceError
+from sayso.errors import UsageError, WorkspaceError
 from sayso.settings import Settings
 
 KEY_BYTES = 32
@@ -68,8 +68,14 @@ class Workspace:
     ) -> "Workspace":
         """Make a workspace, or open it if it is there already (its settings then stay)."""
         workspace = cls(home)
-        for folder in (home, workspace.content, workspace.models, workspace.releases):
-            folder.mkdir(parents=True, exist_ok=True)
+        workspace._check_key()
+        try:
+            for folder in (home, workspace.content, workspace.models, workspace.releases):
+                folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageError(
+                f"{home} cannot be a workspace: it is, or lies below, a file", "set SAYSO_HOME"
+            ) from error
         workspace.keys.mkdir(mode=0o700, exist_ok=True)
         if not (workspace.keys / "pseudonym.key").exists():
             key = pseudonym_key or secrets.token_bytes(KEY_BYTES)
@@ -91,7 +97,16 @@ class Workspace:
                 f"no workspace at {home} (sayso.toml is missing)",
                 "make one with `sayso import PATH`, or set SAYSO_HOME",
             )
+        workspace._check_key()
         return workspace
+
+    def _check_key(self) -> None:
+        """A new key would make every objection match nothing, so a lost one is never replaced."""
+        if self.settings_file.exists() and not (self.keys / "pseudonym.key").exists():
+            raise WorkspaceError(
+                f"the pseudonym key of {self.home} is gone; without it objections match nobody",
+                "restore keys/pseudonym.key from a back-up",
+            )
 
     @cached_property
     def settings(self) -> Settings:

@@ -24,7 +24,7 @@ AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     workspace = Workspace.create(
         tmp_path_factory.mktemp("real") / "home",
-        Settings(community="Muschelhaven", serving=Serving(threads=1, parallel=2)),
+        Settings(community="Muschelhaven", serving=Serving(threads=1, parallel=2, quote=False)),
     )
     import_paths(workspace, [SAMPLE / "accounts.jsonl", SAMPLE / "quay.jsonl"])
     prepare(workspace, admission.judge_all(workspace, AT))

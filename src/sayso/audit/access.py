@@ -41,4 +41,5 @@ def held(workspace: Workspace, name: str, at: datetime) -> Iterator[bytes]:
 
 
 def _line(kind: str, fields: dict[str, object]) -> bytes:
-    return msgspec.json.encode({"kind": kind} | fields)
+    own = {"account_kind" if name == "kind" else name: value for name, value in fields.items()}
+    return msgspec.json.encode({"kind": kind} | own)

@@ -23,7 +23,7 @@ A LoRA adapter over `{base_name}`, trained on {examples} admitted texts of {comm
 cells, as of {at}. Served as base + λ·ΣB·A with λ = {weight:.4f} (folded into B).
 
 - tensor hash (BLAKE2b-256 of the canonical bytes): `{hash}`
-- base weights (SHA-256): `{base}`
+- base (SHA-256 over weights, configuration and tokenizer): `{base}`
 - load it with `peft.PeftModel.from_pretrained(base, folder)`; llama.cpp takes `adapter.gguf`
 - When a member objects, this release is withdrawn: ask the operator for the next one and delete
   this copy. The operator's ledger notes who received it.

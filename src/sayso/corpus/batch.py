@@ -51,6 +51,7 @@ class Batch:
         self.seen: list[Record] = []
         self.records: dict[int, Record] = {}
         self.gone: dict[int, str] = {}
+        self._dropped: dict[int, tuple[int, str]] = {}
         self.accounts: list[AccountUpdate] = []
         self.interactions: list[Interaction] = []
 
@@ -92,7 +93,9 @@ class Batch:
 
     def drop(self, key: int, reason: str) -> None:
         """Note that a record goes, and why."""
-        self.records.pop(key, None)
+        record = self.records.pop(key, None)
+        if record and key not in self.gone:
+            self._dropped[key] = (self.account(record.author), record.audience)
         self.gone.setdefault(key, reason)
 
     def known_audiences(self, store: Store) -> dict[int, tuple[int, str]]:
@@ -101,7 +104,8 @@ class Batch:
             return {}
         listed = ", ".join(str(key) for key in self.gone)
         frame = store.records.read(["key", "account_key", "audience"], f"key IN ({listed})")
-        return {key: (account, audience) for key, account, audience in frame.iter_rows()}
+        stored = {key: (account, audience) for key, account, audience in frame.iter_rows()}
+        return stored | self._dropped
 
     def stones(self, known: dict[int, tuple[int, str]]) -> list[Tombstone]:
         """Return the tombstones of the records that go."""
@@ -173,7 +177,7 @@ class Batch:
 
     def interaction_rows(self, objected: KeySet) -> list[dict[str, object]]:
         """Rows of the reactions, but for those of people who object."""
-        rows = {}
+        rows: dict[int, dict[str, object]] = {}
         for seen in self.interactions:
             account = self.account(seen.actor)
             if objected.contains(np.array([account], dtype=np.uint64))[0]:
@@ -181,15 +185,18 @@ class Batch:
             key = self._pseudonyms.number(
                 "react", f"{seen.actor}\n{seen.verb}\n{seen.object}\n{seen.at}"
             )
-            rows[key] = {
-                "key": key,
-                "account_key": account,
-                "verb": seen.verb,
-                "object_key": self.key(seen.object),
-                "value": seen.value,
-                "unit": seen.unit,
-                "at": seen.at,
-            }
+            rows.setdefault(
+                key,
+                {
+                    "key": key,
+                    "account_key": account,
+                    "verb": seen.verb,
+                    "object_key": self.key(seen.object),
+                    "value": seen.value,
+                    "unit": seen.unit,
+                    "at": seen.at,
+                },
+            )
         return list(rows.values())
 
 

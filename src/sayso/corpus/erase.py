@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from sayso.corpus import rejects
 from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
@@ -52,6 +53,7 @@ def erase(workspace: Workspace) -> int:
         reactions = store.interactions.read(["key", "account_key"])
         blocked = objectors.contains(reactions["account_key"].to_numpy())
         erased += store.interactions.remove(reactions.filter(pl.Series(blocked))["key"].to_list())
+        erased += rejects.erase(workspace, objectors)
     return erased
 
 

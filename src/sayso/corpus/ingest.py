@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from sayso.content.events import Event
+from sayso.corpus import rejects
 from sayso.corpus.batch import Batch, Report
 from sayso.corpus.store import Store
 from sayso.errors import RefusedError
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, people, tombstones
-from sayso.rights.database import Rights, now
+from sayso.rights.database import Rights
 from sayso.sources import jsonl
 from sayso.sources.detect import find_files
 from sayso.sources.jsonl import Refused, Rejected
@@ -95,7 +94,7 @@ def store_batch(
     with workspace.lock("content", wait=True):
         gone = batch.known_audiences(store)
         with rights.writing() as connection:
-            people.note_authors(connection, workspace.pseudonyms, list(batch.records.values()))
+            people.note_authors(connection, workspace.pseudonyms, batch.seen)
             for change in batch.accounts:
                 people.apply(connection, workspace.pseudonyms, change)
             objected = KeySet(objections.objectors_in(connection))
@@ -117,22 +116,10 @@ def store_batch(
 
 def _finish(workspace: Workspace, report: Report) -> None:
     if report.rejected:
-        report.rejects_file = str(_write_rejects(workspace, report.rejected))
+        report.rejects_file = str(rejects.write(workspace, report.rejected))
     messages = report.refused.get(tombstones.DIRECT_MESSAGE, 0)
     if messages and messages == report.read:
         raise RefusedError(
             f"all {messages} records are private messages; nothing was stored",
             "Sayso never takes private messages; import posts instead",
         )
-
-
-def _write_rejects(workspace: Workspace, rejected: list[Rejected]) -> Path:
-    workspace.rejects.mkdir(exist_ok=True)
-    path = workspace.rejects / f"{now():%Y%m%dT%H%M%S%f}.jsonl"
-    with path.open("xb") as file:
-        for line in rejected:
-            fields = {"file": line.file, "line": line.line, "reason": line.reason}
-            if line.raw is not None:
-                fields["raw"] = line.raw.decode("utf-8", "backslashreplace")
-            file.write(msgspec.json.encode(fields) + b"\n")
-    return path

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -24,8 +23,9 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.exc import ArgumentError
 
-from sayso.errors import WorkspaceError
+from sayso.errors import UsageError, WorkspaceError
 from sayso.workspace import Workspace
 
 
@@ -94,7 +94,7 @@ ledger = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", String, nullable=False),  # the hashed text itself, not a database's rendering
     Column("kind", String, nullable=False),
-    Column("body", JSON, nullable=False),
+    Column("body", String, nullable=False),  # the hashed text itself, too
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
@@ -109,7 +109,8 @@ class Rights:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.engine = _engine(workspace.database_url)
+        with workspace.lock("database", wait=True):  # several may open a new one at once
+            self.engine = _engine(workspace.database_url)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -131,7 +132,12 @@ class Rights:
 @lru_cache(maxsize=32)
 def _engine(url: str) -> Engine:
     # Errors of the database must not quote the values of its rows.
-    engine = create_engine(url, hide_parameters=True)
+    try:
+        engine = create_engine(url, hide_parameters=True)
+    except ArgumentError as error:
+        raise UsageError(
+            "`database` in sayso.toml is no SQLAlchemy URL", "leave it empty for SQLite"
+        ) from error
     if engine.dialect.name == "sqlite":
         if engine.url.database and not Path(engine.url.database).parent.is_dir():
             raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")
@@ -144,11 +150,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Transactions begin explicitly (see `writing`), not by the driver's guess.
     connection.isolation_level = None
     for pragma in (
+        "busy_timeout=30000",
         "journal_mode=WAL",
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
-        "busy_timeout=30000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -36,8 +36,9 @@ def append(connection: Connection, kind: str, body: dict[str, Any]) -> Entry:
     ).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    entry = Entry(seq, at, kind, body, previous, _digest(seq, at, kind, body, previous))
-    connection.execute(insert(ledger).values(msgspec.to_builtins(entry)))
+    text = msgspec.json.encode(body, order="deterministic").decode()
+    entry = Entry(seq, at, kind, body, previous, _digest(seq, at, kind, text, previous))
+    connection.execute(insert(ledger).values(msgspec.to_builtins(entry) | {"body": text}))
     return entry
 
 
@@ -45,7 +46,7 @@ def read(connection: Connection, after: int = 0) -> Iterator[Entry]:
     """Yield the entries in order, from the one after `after`."""
     query = select(ledger).where(ledger.c.seq > after).order_by(ledger.c.seq)
     for row in connection.execute(query):
-        yield Entry(row.seq, row.at, row.kind, row.body, row.previous, row.hash)
+        yield Entry(row.seq, row.at, row.kind, _body(row.body, row.seq), row.previous, row.hash)
 
 
 def verify(connection: Connection) -> tuple[int, str]:
@@ -59,17 +60,30 @@ def verify(connection: Connection) -> tuple[int, str]:
         IntegrityError: an entry was changed, removed or put in.
     """
     count, previous = 0, GENESIS
-    for entry in read(connection):
-        expected = _digest(entry.seq, entry.at, entry.kind, entry.body, previous)
-        if entry.seq != count + 1 or entry.previous != previous or entry.hash != expected:
-            raise IntegrityError(
-                f"the ledger is broken at entry {count + 1}: its hash does not follow",
-                "restore rights.db from a back-up and compare",
-            )
-        count, previous = entry.seq, entry.hash
+    for row in connection.execute(select(ledger).order_by(ledger.c.seq)):
+        expected = _digest(row.seq, row.at, row.kind, row.body, previous)
+        if row.seq != count + 1 or row.previous != previous or row.hash != expected:
+            raise _broken(count + 1)
+        _body(row.body, row.seq)
+        count, previous = row.seq, row.hash
     return count, previous
 
 
-def _digest(seq: int, at: str, kind: str, body: dict[str, Any], previous: str) -> str:
-    canonical = msgspec.json.encode([seq, at, kind, body, previous], order="deterministic")
+def _digest(seq: int, at: str, kind: str, body: str, previous: str) -> str:
+    # The body as the text that is stored, so that not a character of it can change unnoticed.
+    canonical = msgspec.json.encode([seq, at, kind, body, previous])
     return hashlib.blake2b(canonical, digest_size=32).hexdigest()
+
+
+def _body(text: str, seq: int) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError) as error:
+        raise _broken(seq) from error
+
+
+def _broken(seq: int) -> IntegrityError:
+    return IntegrityError(
+        f"the ledger is broken at entry {seq}: its hash does not follow",
+        "restore rights.db from a back-up and compare",
+    )

@@ -1,5 +1,6 @@
 """Accounts, and the persons they belong to."""
 
+import secrets
 from collections.abc import Iterable
 
 import polars as pl
@@ -32,6 +33,10 @@ class Account(Struct, frozen=True):
 def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[Record]) -> None:
     """Make accounts for authors not seen before; each is a person of its own until linked."""
     seen = {r.author: r for r in records if r.author}
+    ages: dict[str, str] = {}
+    for record in records:
+        if record.age_band and ages.get(record.author) != "minor":
+            ages[record.author] = record.age_band
     known = _existing(connection, seen)
     fresh = [r for account, r in seen.items() if account not in known]
     if fresh:
@@ -44,8 +49,8 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
                     "service": r.service,
                     "person": r.author,
                     "kind": r.kind,
-                    "age_band": r.age_band,
-                    "age_source": AGE_BY_SERVICE if r.age_band else "",
+                    "age_band": ages.get(r.author, ""),
+                    "age_source": AGE_BY_SERVICE if r.author in ages else "",
                     "state": "active",
                     "assistant": False,
                 }
@@ -54,9 +59,9 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
         )
     # A record may say more of its author than was known; a minor stays a minor.
     told = {
-        a: r.age_band
-        for a, r in seen.items()
-        if a in known and r.age_band and r.age_band != known[a] and known[a] != "minor"
+        account: band
+        for account, band in ages.items()
+        if account in known and band != known[account] and known[account] != "minor"
     }
     if told:
         connection.execute(
@@ -93,12 +98,18 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
             update(accounts).where(accounts.c.account == change.account).values(values)
         )
     if change.person:
-        # Who objected by an account's name before it was linked has objected as the person.
-        connection.execute(
-            update(objections)
-            .where(objections.c.person == change.account)
-            .values(person=change.person)
-        )
+        _carry_objections(connection, {change.account, row.person if row else ""}, change.person)
+
+
+def _carry_objections(connection: Connection, before: set[str], person: str) -> None:
+    """Let objections under an account's earlier names hold for the person it belongs to now."""
+    standing = select(objections).where(
+        objections.c.person.in_(before - {person}), objections.c.withdrawn_at.is_(None)
+    )
+    for made in connection.execute(standing).all():
+        number = f"{made.number}-R{secrets.token_hex(2).upper()}"
+        values = dict(made._mapping) | {"number": number, "person": person}
+        connection.execute(insert(objections).values(values))
 
 
 def any_age_known(connection: Connection) -> bool:

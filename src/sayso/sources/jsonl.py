@@ -4,6 +4,7 @@ A line is a bare record, or an event envelope (CloudEvents 1.0 names) with `type
 net.content.upsert, net.content.delete, net.account.update, net.interaction.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -23,6 +24,7 @@ from sayso.content.record import (
     parse_time,
 )
 
+_AUDIENCE: Final = re.compile(rb'"audience"\s*:\s*"?([^",}]*)')
 LONGEST_LINE: Final = 16 * 1024 * 1024
 ACCOUNT_STATES: Final = ("", "active", "deleted", "private", "opted_out")
 
@@ -253,5 +255,6 @@ def _may_be_message(line: bytes) -> bool:
         audience = bytes(fields.get("audience", msgspec.Raw(b"null"))).strip(b'"')
         return audience.decode("utf-8", "replace") not in ("public", "unlisted")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Not even JSON: a truncated message looks like this too.
-        return b'"public"' not in line or b"direct" in line
+        # Not even JSON: a message cut short looks like this too.
+        audiences = _AUDIENCE.findall(line)
+        return not audiences or any(a not in (b"public", b"unlisted") for a in audiences)

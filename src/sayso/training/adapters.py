@@ -75,7 +75,8 @@ class AdapterStore:
 
     def put(self, note: Note, weights: Weights) -> None:
         """Write an adapter whole or not at all."""
-        header = {"sayso": msgspec.json.encode(note).decode()}
+        text = msgspec.json.encode(note).decode()
+        header = {"sayso": text, "check": _check(text)}
         write_atomically(self.path(note.key), save(dict(weights), metadata=header))
 
     def note(self, key: str) -> Note:
@@ -102,10 +103,18 @@ class AdapterStore:
         for key in keys:
             self.path(key).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Remove what a killed write left behind; nobody may be writing."""
+        for half in self.folder.glob(".*.tmp"):
+            half.unlink(missing_ok=True)
+
     def _read(self, key: str, *, weights: bool) -> tuple[Note, dict[str, Matrix]]:
         try:
             with safe_open(self.path(key), framework="numpy") as file:
-                note = msgspec.json.decode((file.metadata() or {})["sayso"], type=Note)
+                header = file.metadata() or {}
+                note = msgspec.json.decode(header["sayso"], type=Note)
+                if header["check"] != _check(header["sayso"]):
+                    raise _damaged(key)
                 names = file.keys() if weights else ()
                 tensors = {name: file.get_tensor(name) for name in names}
         except (SafetensorError, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
@@ -113,6 +122,10 @@ class AdapterStore:
         if note.key != key:
             raise _damaged(key)
         return note, tensors
+
+
+def _check(note: str) -> str:
+    return hashlib.blake2b(note.encode(), digest_size=16).hexdigest()
 
 
 def _damaged(key: str) -> IntegrityError:

@@ -69,7 +69,7 @@ def prepare(workspace: Workspace) -> Base:
     gguf = find_gguf(name)
     if gguf is None:
         folder = Path(name).expanduser()
-        return Base(folder, None, _sha256(folder / "model.safetensors"))
+        return Base(folder, None, _identity(folder))
     source = _sha256(gguf)
     if name == SMOLLM2 and source != SMOLLM2_SHA256:
         raise IntegrityError(
@@ -80,7 +80,7 @@ def prepare(workspace: Workspace) -> Base:
     note = folder / "sayso.json"
     if not note.exists():
         _dequantise(gguf, folder)
-        write_atomically(note, msgspec.json.encode(_sha256(folder / "model.safetensors")))
+        write_atomically(note, msgspec.json.encode(_identity(folder)))
     return Base(folder, gguf, msgspec.json.decode(note.read_bytes(), type=str))
 
 
@@ -109,6 +109,12 @@ def _dequantise(gguf: Path, folder: Path) -> None:
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(made)
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
+
+
+def _identity(folder: Path) -> str:
+    """Hash all that decides what a text trains: weights, architecture, tokenizer."""
+    files = ("model.safetensors", "config.json", "tokenizer.json")
+    return hashlib.sha256("".join(_sha256(folder / name) for name in files).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
@@ -154,37 +155,48 @@ def _train_here(job: Job, interrupted: Callable[[], bool]) -> Note:
     return train_cell(job)
 
 
+_NOTHING = object()
+
+
 class _Running:
     """A cell in work in its own process, and the rest of its chain."""
 
     def __init__(self, context: ForkServerContext, job: Job, rest: list[Planned]) -> None:
         self.rest = rest
+        self._job = job
         self._answer, theirs = context.Pipe(duplex=False)
         self.process = context.Process(target=_work, args=(job, theirs), daemon=True)
         self.process.start()
         theirs.close()
 
     def result(self) -> Note:
-        """Return what the ended process made, or raise what it failed with."""
-        try:
-            answer = self._answer.recv()
-        except EOFError:
-            answer = None
+        """Return the note of what the ended process made, or raise what it failed with."""
+        answer = self._answer.recv() if self._answer.poll() else _NOTHING
         self.process.join()
-        if isinstance(answer, Note):
-            return answer
+        if answer is None:
+            return AdapterStore(Workspace(self._job.home)).note(self._job.planned.key)
         if isinstance(answer, SaysoError):
             raise answer
         raise SaysoError(
             f"a training process ended with code {self.process.exitcode} before its cell was done"
-            + (f" ({answer})" if answer else " (killed, perhaps for want of memory)"),
+            + (" (killed, perhaps for want of memory)" if answer is _NOTHING else f" ({answer})"),
             "run `sayso train` again; it goes on where it stopped",
         )
 
 
+def _end_with_parent() -> None:
+    """End when the training run is killed: what it trains may be objected to by then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _work(job: Job, answer: Connection) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        answer.send(train_cell(job))
+        train_cell(job)
+        answer.send(None)  # not the note: it may be longer than a pipe holds
     except SaysoError as error:
         answer.send(error)
     except Exception as error:

@@ -138,6 +138,7 @@ def prune(workspace: Workspace, keep_cells: set[str]) -> tuple[int, int]:
     store = AdapterStore(workspace)
     adapters = store.keys() - keep_cells
     store.remove(adapters)
+    store.sweep()
     now = current(workspace)
     old = [
         folder

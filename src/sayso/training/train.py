@@ -15,7 +15,7 @@ from sayso.corpus import admission
 from sayso.corpus.cells import examples_of
 from sayso.corpus.erase import erase, mark
 from sayso.corpus.prepare import Prepared, prepare, tidy
-from sayso.errors import IntegrityError
+from sayso.errors import IntegrityError, WorkspaceError
 from sayso.rights import ledger
 from sayso.rights.database import Rights
 from sayso.rights.database import ledger as ledger_table
@@ -138,7 +138,10 @@ def look(workspace: Workspace, at: datetime) -> Situation:
 
 def _holds_what_went(workspace: Workspace, situation: Situation) -> bool:
     """Whether the served release was trained on an example that may not train any more."""
-    served = releases.current(workspace)
+    try:
+        served = releases.current(workspace)
+    except WorkspaceError:
+        return True  # its note is damaged, so what it was trained on cannot be told
     if served is None:
         return False
     store, may = AdapterStore(workspace), examples_of(situation.prepared.chains)
