@@ -17,7 +17,7 @@ from sayso.corpus import admission
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
-from sayso.rights.database import Rights, accounts, now, objections, tombstones
+from sayso.rights.database import Rights, changes, now, objections, tombstones
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
 from sayso.workspace import Workspace
@@ -32,43 +32,35 @@ class Marks(Struct, frozen=True):
     objections: int
     withdrawals: int
     tombstones: int
-    accounts: tuple[int, int, int]
+    accounts: int
     records: int
     day: str
 
     def urgent_since(self, before: "Marks") -> bool:
         """Whether something may have to go: an objection, a deletion, a changed account."""
-        return (self.objections, self.tombstones, self.accounts[1:]) != (
+        return (self.objections, self.tombstones, self.accounts) != (
             before.objections,
             before.tombstones,
-            before.accounts[1:],
+            before.accounts,
         )
 
 
 def marks(workspace: Workspace, rights: Rights) -> Marks:
     """Look at the rows; a few counts, some milliseconds."""
+    changed = select(changes.c.number).where(changes.c.what == "accounts").scalar_subquery()
+    counts = select(
+        select(func.count()).select_from(objections).scalar_subquery(),
+        select(func.count(objections.c.withdrawn_at)).scalar_subquery(),
+        select(func.count()).select_from(tombstones).scalar_subquery(),
+        func.coalesce(changed, 0),
+    )
     with rights.reading() as connection:
-        one = connection.execute(
-            select(
-                select(func.count()).select_from(objections).scalar_subquery(),
-                select(func.count(objections.c.withdrawn_at)).scalar_subquery(),
-                select(func.count()).select_from(tombstones).scalar_subquery(),
-                select(func.count()).select_from(accounts).scalar_subquery(),
-                select(func.count())
-                .select_from(accounts)
-                .where(accounts.c.state != "active")
-                .scalar_subquery(),
-                select(func.count())
-                .select_from(accounts)
-                .where(accounts.c.age_band != "adult")
-                .scalar_subquery(),
-            )
-        ).one()
+        one = connection.execute(counts).one()
     return Marks(
         objections=one[0],
         withdrawals=one[1],
         tombstones=one[2],
-        accounts=(one[3], one[4], one[5]),
+        accounts=one[3],
         records=Store(workspace).records.open().version,
         day=f"{now():%Y-%m-%d}",
     )

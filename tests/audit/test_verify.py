@@ -57,7 +57,7 @@ def current(workspace: Workspace) -> Release:
 def failed(workspace: Workspace, cells: int | None = 1) -> set[str]:
     """The steps that do not pass; what they say holds nobody's words."""
     verdict = verify(workspace, cells)
-    assert [check.step for check in verdict.checks] == STEPS
+    assert [check.step for check in verdict.checks if check.step in STEPS] == STEPS
     assert not any(word in check.detail for check in verdict.checks for word in WORDS)
     assert verdict.passed == all(check.passed for check in verdict.checks)
     return {check.step for check in verdict.checks if not check.passed}
@@ -144,7 +144,7 @@ def test_a_forged_release_with_a_hash_of_its_own_is_found(workspace: Workspace) 
 def test_a_changed_row_of_the_ledger_is_found(workspace: Workspace) -> None:
     with Rights(workspace).writing() as connection:
         which = ledger_table.c.kind == "release"
-        connection.execute(update(ledger_table).where(which).values(body={"cells": 0}))
+        connection.execute(update(ledger_table).where(which).values(body='{"cells":0}'))
     assert failed(workspace) == {"ledger"}
 
 

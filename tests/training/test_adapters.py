@@ -98,7 +98,7 @@ def test_a_base_that_trains_differently_is_another_base(
 ) -> None:
     swap: dict[str, Callable[[bytes], bytes]] = {
         # One letter is another token now, so the same text trains other tokens.
-        "tokenizer.json": lambda data: data.replace(b'"a": 66', b'"a": 67', 1),
+        "tokenizer.json": lambda data: data.replace(b'"a": 65', b'"a": 66', 1),
         "config.json": lambda data: data.replace(b'_eps": 1e-06', b'_eps": 1e-03'),
         "model.safetensors": lambda data: data[:-1] + bytes([data[-1] ^ 1]),
     }

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sayso.corpus.cells import Cell, Example
-from sayso.errors import SaysoError, SupersededError
+from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.settings import Settings
 from sayso.training import releases
 from sayso.training.adapters import AdapterStore
@@ -96,15 +96,18 @@ def test_killed_at_random_moments_it_comes_to_the_same_end(world: World, undistu
     adapters = AdapterStore(world.workspace)
     before, first = adapters.keys(), releases.current(world.workspace)
 
-    def served() -> releases.Release:
-        found = releases.current(world.workspace)
-        assert found is not None
-        return found
+    def next_release() -> releases.Release | None:
+        """What is served in place of the first; None before, and while one replaces another."""
+        try:
+            found = releases.current(world.workspace)
+        except WorkspaceError:
+            return None
+        return None if found == first else found
 
-    moments: list[Callable[[], bool]] = [
-        lambda: served() != first,
+    moments: list[Callable[[], object]] = [
+        next_release,
         lambda: len(adapters.keys() - before) > 1,
-        lambda: served() != first and served().complete,
+        lambda: (found := next_release()) and found.complete,
     ]
     for moment in moments:
         with subprocess.Popen(
@@ -117,8 +120,10 @@ def test_killed_at_random_moments_it_comes_to_the_same_end(world: World, undistu
     run = subprocess.run(train_command(world), capture_output=True, check=True)
     done = msgspec.json.decode(run.stdout)
     check_whole(world.workspace)
-    assert served().hash == done["release"]["hash"] == undisturbed
-    assert served().complete
+    last = next_release()
+    assert last is not None
+    assert last.hash == done["release"]["hash"] == undisturbed
+    assert last.complete
     assert done["cells_built"] == 0  # what was finished was kept
 
 

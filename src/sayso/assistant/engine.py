@@ -199,7 +199,6 @@ def _request(messages: list[dict[str, str]], options: Options) -> str:
         "max_tokens": options.max_tokens,
         "temperature": options.temperature,
         "top_p": options.top_p,
-        "repeat_penalty": REPEAT_PENALTY,
         "stop": options.stop,
         "seed": -1 if options.seed is None else options.seed,
         # How much of a prompt is cached changes the order of sums, and with it the last bits.

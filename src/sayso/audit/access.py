@@ -35,6 +35,9 @@ def held(workspace: Workspace, name: str, at: datetime) -> Iterator[bytes]:
     keys = [account.key for account in accounts]
     judged = admission.judge_all(workspace, at).records.select("key", "verdict", "rule")
     theirs = store.records.read().filter(pl.col("account_key").is_in(keys))
+    reactions = store.interactions.read().filter(pl.col("account_key").is_in(keys))
+    for row in reactions.sort("key").to_dicts():
+        yield _line("interaction", row)
     for row in theirs.join(judged, on="key", how="left").sort("created_at", "id").to_dicts():
         reason = gate.reason(str(row["rule"]))
         yield _line("record", row | {"reason": reason, "media": msgspec.json.decode(row["media"])})

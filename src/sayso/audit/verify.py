@@ -4,7 +4,8 @@
 2. the published release has the tensors that its hash names;
 3. the release is the one that follows from the rows as they stand, on its training's date;
 4. each adapter has the bytes that its hash names;
-5. cells rebuilt from nothing, in an empty store, have the same hashes.
+5. the release is the sum of its adapters;
+6. cells rebuilt from nothing, in an empty store, have the same hashes.
 """
 
 import tempfile
@@ -85,10 +86,13 @@ def verify(
     at = datetime.fromisoformat(release.at)
     base, recipe = prepare_base(workspace), Recipe.of(workspace.settings.training)
     judged = admission.judge_all(workspace, at)
-    prepared = assemble(workspace, admit(judged.records), at)
+    admitted = admit(judged.records)
+    prepared = assemble(workspace, admitted, at)
     wanted = plan(prepared.chains, base, recipe, environment())
     keys = tuple(planned.key for chain in wanted for planned in chain)
-    same = keys == release.trained_on
+    corpus = Store(workspace).corpus.read(["key", "rev"])
+    waiting = len(admitted.frame.join(corpus, on=["key", "rev"], how="anti"))
+    same = keys == release.trained_on and not waiting
     verdict.add(
         "plan",
         ""
@@ -106,7 +110,16 @@ def verify(
         f"{len(release.trained_on)} have the bytes of their hashes",
     )
 
-    # 5. cells from nothing
+    # 5. their sum
+    if same and not damaged:
+        total = releases.expected_hash(workspace, wanted, base, recipe)
+        verdict.add(
+            "sum",
+            "" if total == release.hash else "the release is not the sum of its cells",
+            "the release is the sum of its cells",
+        )
+
+    # 6. cells from nothing
     some = _first(wanted, cells)
     differing, rebuilt = _rebuild(workspace, some, progress)
     verdict.rebuilt = rebuilt

@@ -157,8 +157,16 @@ class Table:
         there = self.read(["key"]).filter(pl.col("key").is_in(wanted))["key"].to_list()
         if there:
             self.delete(there)
+        if there or self._has_leftovers():
             self.erase()
         return len(there)
+
+    def _has_leftovers(self) -> bool:
+        """Whether an erasing was cut off: rows only marked, or files of older versions."""
+        fragments = self.open().get_fragments()
+        files = sum(len(fragment.data_files()) for fragment in fragments)
+        marked = any(fragment.num_deletions for fragment in fragments)
+        return marked or len(list((self.path / "data").glob("*.lance"))) > files
 
     def read(self, columns: Sequence[str] | None = None, where: str = "") -> pl.DataFrame:
         """Return the live rows."""

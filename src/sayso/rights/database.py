@@ -22,6 +22,8 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    insert,
+    update,
 )
 from sqlalchemy.exc import ArgumentError
 
@@ -86,6 +88,14 @@ tombstones = Table(
     Column("audience", String, nullable=False, default="unknown"),
     Column("at", UtcTime, nullable=False),
     Index("tombstones_by_account", "account"),
+)
+
+# How often something changed that may take records out: who watches need not look at all rows.
+changes = Table(
+    "changes",
+    metadata,
+    Column("what", String, primary_key=True),
+    Column("number", Integer, nullable=False),
 )
 
 ledger = Table(
@@ -157,6 +167,15 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def note_change(connection: Connection, what: str) -> None:
+    """Count a change, within the transaction that makes it."""
+    counted = connection.execute(
+        update(changes).where(changes.c.what == what).values(number=changes.c.number + 1)
+    )
+    if not counted.rowcount:
+        connection.execute(insert(changes).values(what=what, number=1))
 
 
 def now() -> datetime:

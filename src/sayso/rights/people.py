@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record
-from sayso.rights.database import Rights, accounts, objections, signed, unsigned
+from sayso.rights.database import Rights, accounts, note_change, objections, signed, unsigned
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
@@ -64,6 +64,7 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
         if account in known and band != known[account] and known[account] != "minor"
     }
     if told:
+        note_change(connection, "accounts")
         connection.execute(
             update(accounts)
             .where(accounts.c.account == bindparam("which"))
@@ -74,6 +75,7 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
 
 def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate) -> None:
     """Take over what an account update says; its empty fields change nothing."""
+    note_change(connection, "accounts")
     row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
     values: dict[str, object] = {
         name: value

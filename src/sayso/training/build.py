@@ -171,7 +171,10 @@ class _Running:
 
     def result(self) -> Note:
         """Return the note of what the ended process made, or raise what it failed with."""
-        answer = self._answer.recv() if self._answer.poll() else _NOTHING
+        try:
+            answer = self._answer.recv() if self._answer.poll() else _NOTHING
+        except EOFError:
+            answer = _NOTHING
         self.process.join()
         if answer is None:
             return AdapterStore(Workspace(self._job.home)).note(self._job.planned.key)

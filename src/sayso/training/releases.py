@@ -77,6 +77,14 @@ def compose(
     return release
 
 
+def expected_hash(workspace: Workspace, wanted: Plan, base: Base, recipe: Recipe) -> str:
+    """Return the hash of the sum of these cells' adapters, which must all be there and whole."""
+    keys = {planned.key for chain in wanted for planned in chain}
+    begun, summed = _sum(wanted, keys, AdapterStore(workspace))
+    weight = merge_weight(len([c for c in begun if c]), workspace.settings.training)
+    return tensor_hash(_tensors(summed, weight, base, recipe))
+
+
 def current(workspace: Workspace) -> Release | None:
     """Return the release that is served, None before the first."""
     pointer = workspace.releases / "current"
