@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from sayso.corpus import admission
 from sayso.corpus.prepare import assemble
+from sayso.corpus.store import Store
 from sayso.errors import IntegrityError, SaysoError
 from sayso.gate.gate import admit
 from sayso.rights import ledger
