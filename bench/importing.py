@@ -105,7 +105,7 @@ def write(path: Path, megabytes: int) -> Path:
     ]
     written = 0
     with path.open("wb") as file:
-        for turn, record in itertools.product(itertools.count(), records):
+        for turn, record in ((turn, record) for turn in itertools.count() for record in records):
             fresh = {name: f"{record[name]}-{turn}" for name in NAMED if record.get(name)}
             written += file.write(msgspec.json.encode(record | fresh) + b"\n")
             if written >= megabytes * MB:

@@ -35,6 +35,7 @@ class Marks(Struct, frozen=True):
     accounts: int
     records: int
     day: str
+    settings: int
 
     def urgent_since(self, before: "Marks") -> bool:
         """Whether something may have to go: an objection, a deletion, a changed account."""
@@ -63,6 +64,7 @@ def marks(workspace: Workspace, rights: Rights) -> Marks:
         accounts=one[3],
         records=Store(workspace).records.open().version,
         day=f"{now():%Y-%m-%d}",
+        settings=workspace.settings_file.stat().st_mtime_ns,
     )
 
 
@@ -79,6 +81,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     while not stop.is_set() and os.getppid() == parent:
         seen = marks(workspace, rights)
         if seen != done:
+            workspace = Workspace.open(home)  # with the settings as they are now
             try:
                 step(workspace, rights, stop)
                 done = seen

@@ -1,5 +1,6 @@
 """Releases: base + λ·Σ adapters, published as one standard PEFT adapter and a GGUF adapter."""
 
+import hashlib
 import itertools
 import shutil
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
@@ -42,6 +43,7 @@ class Release(Struct, frozen=True, kw_only=True):
     cells: tuple[str, ...]
     trained_on: tuple[str, ...]
     examples: int
+    gguf: str = ""  # hash of the file that llama.cpp serves
 
 
 def compose(
@@ -73,8 +75,7 @@ def compose(
         trained_on=tuple(planned.key for chain in begun for planned in chain),
         examples=sum(len(planned.cell.examples) for chain in begun for planned in chain),
     )
-    _publish(workspace, release, tensors, base, recipe)
-    return release
+    return _publish(workspace, release, tensors, base, recipe)
 
 
 def expected_hash(workspace: Workspace, wanted: Plan, base: Base, recipe: Recipe) -> str:
@@ -135,6 +136,19 @@ def check(workspace: Workspace, release: Release) -> None:
             f"expected {release.hash[:16]}…",
             "`sayso train` publishes it anew",
         )
+    if release.gguf and _file_hash(workspace.releases / release.name / GGUF) != release.gguf:
+        raise IntegrityError(
+            f"release {release.name}: {GGUF} is not the file that was published",
+            "`sayso train` publishes it anew",
+        )
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def prune(workspace: Workspace, keep_cells: set[str]) -> tuple[int, int]:
@@ -210,7 +224,7 @@ def _publish(
     tensors: dict[str, Matrix],
     base: Base,
     recipe: Recipe,
-) -> None:
+) -> Release:
     folder = workspace.releases / release.name
     write_atomically(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     write_atomically(folder / "adapter_config.json", msgspec.json.encode(_peft(tensors, recipe)))
@@ -224,9 +238,11 @@ def _publish(
             for name in names
         }
         write_lora(folder / GGUF, base.gguf, pairs)
+        release = structs.replace(release, gguf=_file_hash(folder / GGUF))
     write_atomically(folder / NOTE, msgspec.json.encode(release))
     write_atomically(workspace.releases / "current", release.name.encode())
     sync_folder(workspace.releases)
+    return release
 
 
 def _peft(tensors: dict[str, Matrix], recipe: Recipe) -> dict[str, Any]:
