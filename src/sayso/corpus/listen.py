@@ -1,5 +1,7 @@
 """Following a live stream of JSON lines: stored in small batches, as they come."""
 
+import io
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -29,6 +31,7 @@ def listen(
 
     At least once in, exactly once stored: lines sent again after a crash change nothing.
     """
+    stream = _own(stream)
     items: queue.Queue[Item | None] = queue.Queue(maxsize=10 * FLUSH_LINES)
 
     def read() -> None:
@@ -55,3 +58,11 @@ def listen(
         store_batch(workspace, rights, store, batch, report)
         on_batch(report)
     return report
+
+
+def _own(stream: BinaryIO) -> BinaryIO:
+    """Read through a buffer of our own: Python cannot end while a thread waits on stdin's."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "rb")
+    except (io.UnsupportedOperation, AttributeError):
+        return stream
