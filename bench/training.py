@@ -14,18 +14,16 @@ import os
 import statistics
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from sayso.settings import Settings, Training
 from sayso.training import base
-from sayso.training.lora import LoraModel, Tokenizer
 from sayso.training.recipe import Recipe
-from sayso.training.text import train
 from sayso.workspace import Workspace
 
 ROOT: Final = Path(__file__).parents[1]
@@ -52,6 +50,9 @@ def texts(count: int) -> list[str]:
 
 
 def ours(folder: Path, compute: str, sequences: list[list[int]]) -> Run:
+    from sayso.training.lora import LoraModel
+    from sayso.training.text import train
+
     recipe = Recipe.of(Training(compute=compute))  # type: ignore[arg-type]
     model = LoraModel(folder, recipe)
     begun = time.perf_counter()
@@ -60,8 +61,9 @@ def ours(folder: Path, compute: str, sequences: list[list[int]]) -> Run:
 
 
 def peer(folder: Path, sequences: list[list[int]]) -> Run:
+    import torch
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+    from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainingArguments
 
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(1)
@@ -71,7 +73,7 @@ def peer(folder: Path, sequences: list[list[int]]) -> Run:
 
     slots = 0
 
-    def collate(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    def collate(rows: list[dict[str, list[int]]]) -> dict[str, Any]:
         nonlocal slots
         longest = max(len(row["ids"]) for row in rows)
         slots += longest * len(rows)
@@ -101,6 +103,7 @@ def peer(folder: Path, sequences: list[list[int]]) -> Run:
         )
         rows = [{"ids": sequence} for sequence in sequences]
         trainer = Trainer(model, arguments, train_dataset=rows, data_collator=collate)  # type: ignore[arg-type]
+        trainer.remove_callback(PrinterCallback)
         begun = time.perf_counter()
         result = trainer.train()
         seconds = time.perf_counter() - begun
@@ -136,8 +139,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--quick", action="store_true", help="fewer sequences, one round")
     options = parser.parse_args()
+    warnings.filterwarnings("ignore", category=FutureWarning)
     with tempfile.TemporaryDirectory(prefix="sayso-bench-") as home:
         made = base.prepare(Workspace.create(Path(home) / "w", Settings()))
+        from sayso.training.lora import Tokenizer  # torch and tqdm only after the conversion
+
         tokenizer = Tokenizer(made.folder)
         found = texts(16 if options.quick else 40)
         sequences = [s for text in found for s in tokenizer.sequences(text, 512)]

@@ -103,7 +103,7 @@ def test_another_ledger_in_its_place_is_noticed(tmp_path: Path) -> None:
         connection.execute(delete(table).where(table.c.seq == 2))
     assert board.overview().objections == 1
     with rights.writing() as connection:
-        body, digest = {"number": "OBJ-3"}, "f" * 64
+        body, digest = '{"number":"OBJ-3"}', "f" * 64
         connection.execute(update(table).where(table.c.seq == 1).values(body=body, hash=digest))
     assert board.progress("OBJ-1") is None
     assert board.progress("OBJ-3") is not None
