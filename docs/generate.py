@@ -109,6 +109,7 @@ def _type(kind: inspect.Type) -> str:
         inspect.IntType: "whole number",
         inspect.FloatType: "number",
         inspect.BoolType: "true or false",
+        inspect.VarTupleType: "list of texts",
     }
     return names[type(kind)]
 

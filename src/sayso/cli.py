@@ -1,5 +1,7 @@
 """The command line: one thin command a verb; what is heavy loads when it is needed."""
 
+import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,37 +65,70 @@ def cli(context: click.Context, home: Path) -> None:
 
 @cli.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--audience", type=click.Choice(("public", "unlisted")),
+              help="Your word on records that do not tell their audience; needs --because.")  # fmt: skip
+@click.option("--because", default="", help="Why you can say so; noted in the ledger.")
 @json_option
 @click.pass_obj
-def import_(context: _Context, paths: tuple[Path, ...], as_json: bool) -> None:
-    """Take in records and events: JSON Lines files, or folders of them.
+def import_(
+    context: _Context, paths: tuple[Path, ...], audience: str | None, because: str, as_json: bool
+) -> None:
+    """Take in what platforms export: files, folders, zips; what they are is told by their content.
 
-    Idempotent by id and revision. Private messages are refused. Lines that cannot be read go to
-    a rejects file; the rest is taken, and the exit code is 3.
+    Documents are looked through before anything is stored; private messages are never opened.
+    Idempotent by id and revision. Items that cannot be read go to a rejects file; the rest is
+    taken, and the exit code is 3.
     """
     from sayso import report
     from sayso.corpus import ingest
 
+    if (audience is None) != (not because.strip()):
+        raise UsageError(
+            "--audience and --because belong together",
+            'say for example --audience public --because "a public group, see its settings"',
+        )
+    declared = ingest.Declared(audience, because) if audience else None
     with report.bytes_progress("importing") as progress:
-        done = ingest.import_paths(context.create(), list(paths), progress)
-    report.imported(context.open(), done, as_json=as_json)
+        exports = ingest.look_through(list(paths), progress)
+        workspace = context.create()
+        done = ingest.import_exports(workspace, exports, progress, declared)
+    report.imported(workspace, done, as_json=as_json)
     if done.rejected:
         raise click.exceptions.Exit(InputError.exit_code)
 
 
 @cli.command()
-@click.argument("stream", type=click.File("rb", lazy=False), default="-")
+@click.argument("address", default="-")
+@click.option("--token-file", type=click.File("r"),
+              help="File with the token that the source wants; default: SAYSO_TOKEN.")  # fmt: skip
+@click.option("--name", default="", help="Tells several listeners to one source apart.")
 @json_option
 @click.pass_obj
-def listen(context: _Context, stream: Any, as_json: bool) -> None:
-    """Follow a live stream of JSON lines (default: stdin) until it ends."""
-    from sayso import report
-    from sayso.corpus.listen import listen as follow
+def listen(context: _Context, address: str, token_file: Any, name: str, as_json: bool) -> None:
+    """Follow a live source and store what comes within about half a second.
 
-    done = follow(context.create(), stream, getattr(stream, "name", "stdin"))
-    report.imported(context.open(), done, as_json=as_json)
-    if done.rejected:
-        raise click.exceptions.Exit(InputError.exit_code)
+    ADDRESS says what it is: '-' (stdin) or a file, lines until they end; wss://HOST/subscribe
+    (Bluesky's Jetstream), mastodon+https://HOST, nats://HOST:PORT/STREAM, kafka://HOST:PORT/TOPIC.
+    These are followed until Ctrl-C or SIGTERM, and connected again when they are lost.
+    """
+    from sayso import report
+    from sayso.corpus.listen import ended_by_signals
+    from sayso.corpus.listen import listen as follow
+    from sayso.sources.feeds import LinesFeed, open_feed
+
+    token = token_file.read() if token_file else os.environ.get("SAYSO_TOKEN", "")
+    feed = open_feed(address, token.strip())
+    endless = not isinstance(feed, LinesFeed)
+    if endless:
+        report.log_to_stderr()
+    with ended_by_signals() as ending:
+        done = follow(context.create(), feed, ending.stop, name=name, endless=endless)
+    if ending.signal == signal.SIGINT:
+        raise KeyboardInterrupt
+    if ending.signal is None:
+        report.imported(context.open(), done, as_json=as_json)
+        if done.rejected:
+            raise click.exceptions.Exit(InputError.exit_code)
 
 
 @cli.command()
@@ -314,6 +349,38 @@ def policy(context: _Context, action: str, name: str | None, as_json: bool) -> N
 
 
 @cli.command()
+@click.argument("action", type=click.Choice(["add", "list", "revoke"]))
+@click.argument("name", required=False)
+@click.option("--service", "services", multiple=True,
+              help="With add: for records of this service only; repeatable.")  # fmt: skip
+@json_option
+@click.pass_obj
+def keys(
+    context: _Context, action: str, name: str | None, services: tuple[str, ...], as_json: bool
+) -> None:
+    """Add, list or revoke the keys by which programs hand in events over HTTP.
+
+    NAME says whose key it is. A new key is printed once; only a hash of it is kept.
+    """
+    from sayso import report
+    from sayso.rights import api_keys
+    from sayso.rights.database import Rights
+
+    rights = Rights(context.create())
+    if action == "list":
+        found = {key.name: key for key in api_keys.list_all(rights)}
+        report.plain(found if as_json else {name: key.told for name, key in found.items()}, as_json)
+        return
+    if name is None:
+        raise UsageError(f"`sayso keys {action}` needs the key's name")
+    if action == "add":
+        report.plain({"name": name, "key": api_keys.add(rights, name, services)}, as_json)
+    else:
+        gone = api_keys.revoke(rights, name)
+        report.plain({name: gone if as_json else gone.told}, as_json)
+
+
+@cli.command()
 @json_option
 @click.pass_obj
 def status(context: _Context, as_json: bool) -> None:
@@ -321,7 +388,7 @@ def status(context: _Context, as_json: bool) -> None:
     from sayso import report
     from sayso.audit.overview import overview
 
-    report.plain(overview(context.open()), as_json)
+    report.overview(overview(context.open()), as_json)
 
 
 @cli.command()

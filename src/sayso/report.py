@@ -30,7 +30,7 @@ from rich.text import Text
 from sayso.audit.verify import Verdict
 from sayso.corpus import admission
 from sayso.corpus.admission import Judged
-from sayso.corpus.batch import Report
+from sayso.corpus.imported import Report
 from sayso.gate import gate
 from sayso.gate.gate import Finding
 from sayso.gate.policy import Policy
@@ -47,10 +47,11 @@ err = Console(stderr=True, highlight=False)
 def bytes_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show progress in bytes."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
+    times = TimeRemainingColumn()
+    with Progress(*columns, times, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda name, done, total: bar.update(
-            task, completed=done, total=total, description=f"{what} {name}"
+            task, completed=done, total=total or None, description=f"{what} {name}"
         )
 
 
@@ -59,7 +60,9 @@ def cells_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress in cells."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TextColumn("cells"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err, transient=True) as bar:
+    with Progress(
+        *columns, *times, console=err, transient=True, disable=not err.is_terminal
+    ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -86,12 +89,12 @@ def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
     allowed = sum(counts["allowed"].values())
     if as_json:
         fields = {n: getattr(done, n) for n in Report.__struct_fields__ if n != "keys"}
-        rejected = [{"file": r.file, "where": r.line, "reason": r.reason} for r in done.rejected]
+        rejected = [{"file": r.file, "where": r.where, "reason": r.reason} for r in done.rejected]
         verdicts = {"allowed": allowed, "denied": counts["denied"], "held": counts["held"]}
         as_object(fields | verdicts | {"rejected": rejected})
         return
     out.print(
-        f"{done.read} lines from {done.files} file(s): [b]{done.stored}[/b] records stored, "
+        f"{done.source}: {done.read} items from {done.files} file(s): [b]{done.stored}[/b] records stored, "
         f"{done.updated} updated, {done.unchanged} known already; {done.interactions} "
         f"interactions, {done.deletions} deletions, {done.accounts} account updates"
     )
@@ -101,10 +104,10 @@ def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
         out.print(f"skipped: {number} ({kind})")
     _verdict_table(counts)
     if done.rejected:
-        told = f"{len(done.rejected)} lines rejected, kept in {done.rejects_file}"
+        told = f"{len(done.rejected)} items rejected, noted in {done.rejects_file}"
         out.print(told, markup=False)
         for line in done.rejected[:5]:
-            out.print(f"  {line.file}:{line.line}: {line.reason}", markup=False)
+            out.print(f"  {line.file}, {line.where}: {line.reason}", markup=False)
 
 
 def verdicts(judged: Judged, *, as_json: bool) -> None:
@@ -139,7 +142,10 @@ def _verdict_table(counts: Mapping[str, Mapping[str, int]], title: str = "") -> 
     out.print(table)
 
 
-_absent_reasons = {"deleted": "it was deleted on its service"}
+_absent_reasons = {
+    "deleted": "it was deleted on its service",
+    "account-deleted": "its account was deleted on its service",
+}
 
 
 def explanation(rule: str, findings: Sequence[Finding], *, as_json: bool) -> None:
@@ -278,6 +284,23 @@ def plain(fields: Mapping[str, Any], as_json: bool) -> None:
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
         out.print(f"{name:<{width}}  {value}", markup=False)
+
+
+def overview(fields: Mapping[str, Any], as_json: bool) -> None:
+    """Report what a workspace holds, and how its listeners are."""
+    if as_json:
+        as_object(fields)
+        return
+    plain({name: value for name, value in fields.items() if name != "listeners"}, as_json)
+    for listener in fields["listeners"]:
+        lag, at = listener["lag_seconds"], listener["last_event_at"]
+        latest = f"last event {at:%Y-%m-%d %H:%M:%S} UTC, lag {lag:.1f} s, " if at else ""
+        told = f" (last: {listener['last_error']})" if listener["errors"] else ""
+        out.print(
+            f"listener {listener['name']}: {listener['state']}; {latest}"
+            f"{listener['stored']} stored, {listener['errors']} errors{told}",
+            markup=False,
+        )
 
 
 def serving(address: str) -> None:

@@ -297,3 +297,61 @@ def test_using_a_policy_is_noted_with_its_hash(town: Workspace) -> None:
     again = Workspace.open(town.home)
     assert again.settings == msgspec.structs.replace(town.settings, policy="article")
     assert admission.judge_all(again, AT).policy == policy.load("article")
+
+
+def test_a_parent_whose_account_goes_private_takes_its_replies_along(town):
+    take_in(town, post("parent"), post("reply", "member-2@square", reply_to="parent"))
+    assert rules(town)["reply"] == "allowed"
+    take_in(town, account("member-1@square", state="private"))
+    assert rules(town) == {"parent": "account-gone", "reply": "parent-private"}
+    take_in(town, account("member-1@square", state="active"))
+    assert rules(town)["reply"] == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("record", "person", "rule"),
+    [
+        ("unset", "deny", "machine-readable-no"),
+        ("allow", "deny", "machine-readable-no"),
+        ("deny", "allow", "machine-readable-no"),
+        ("allow", "unheard of", "signal-unreadable"),
+        ("maybe", "allow", "signal-unreadable"),
+        ("unset", "allow", "allowed"),
+    ],
+)
+def test_an_accounts_word_on_training_holds_for_its_records(town, record, person, rule):
+    word = {"account": "member-1@square", "policy": {"train": person}}
+    take_in(town, post("a", policy={"train": record}), {"type": "net.account.update", "data": word})
+    assert rules(town) == {"a": rule}
+    word["policy"] = {"train": "unset"}
+    take_in(town, {"type": "net.account.update", "data": word})
+    assert rules(town)["a"] == {"deny": "machine-readable-no", "maybe": "signal-unreadable"}.get(
+        record, "allowed"
+    )
+
+
+def test_services_of_adults_are_the_operators_word(town):
+    minor = {"id": "pupil@square", "age_band": "minor"}
+    unknown = {"id": "somebody@square", "age_band": "unknown"}
+    take_in(
+        town,
+        post("a", "stranger@square"),
+        post("b", "pupil@square") | {"author": minor},
+        post("c", "somebody@square") | {"author": unknown},
+    )
+    assert rules(town) == {"a": "age-unknown", "b": "minor", "c": "age-unknown"}
+    own = msgspec.structs.replace(policy.load("strict"), adult_services=("square",))
+    judged = admission.judge_all(town, AT, own).records
+    assert dict(judged.select("id", "rule").iter_rows()) == {
+        "a": "allowed",
+        "b": "minor",
+        "c": "age-unknown",
+    }
+
+
+def test_what_moves_takes_its_objections_along(town):
+    take_in(town, post("a", "stranger@elsewhere"), account("stranger@elsewhere"))
+    objects(town, "person-1")
+    take_in(town, account("member-1@square", moved_to="stranger@elsewhere"))
+    take_in(town, post("b", "stranger@elsewhere"))
+    assert rules(town) == {"a": "objection"}

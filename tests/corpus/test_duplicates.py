@@ -5,22 +5,20 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayso.corpus.duplicates import (
+from sayso.corpus.duplicates import SMALL_GROUP, first_of_own, shared_by_several
+from sayso.corpus.fingerprints import (
     PLACES,
-    SMALL_GROUP,
     Booleans,
-    Fingerprint,
     Numbers,
     Signatures,
-    fingerprint,
-    first_of_own,
-    shared_by_several,
+    fingerprints,
 )
 from sayso.errors import UsageError
 from tests.conftest import COMMUNITY, KEY, needs_community
@@ -31,22 +29,30 @@ POST = (
 )
 
 
-def columns(prints: Sequence[Fingerprint]) -> dict[str, np.ndarray]:
-    return {
-        "exact": np.array([p.exact for p in prints], np.uint64),
-        "signatures": np.array([p.signature for p in prints], np.uint32).reshape(-1, PLACES),
-        "long": np.array([p.long for p in prints], np.bool_),
-    }
+class Fingerprint(NamedTuple):
+    exact: int
+    signature: Signatures
+    long: bool
+
+
+def fingerprint(text: str, key: bytes) -> Fingerprint:
+    made = fingerprints([text], key)
+    return Fingerprint(int(made.exact[0]), made.signatures[0], bool(made.long[0]))
+
+
+def columns(texts: Sequence[str]) -> dict[str, np.ndarray]:
+    made = fingerprints(texts, KEY)
+    return {"exact": made.exact, "signatures": made.signatures, "long": made.long}
 
 
 def shared(texts: Sequence[str], people: Sequence[int], threshold: float = 0.8) -> list[bool]:
-    rows = columns([fingerprint(text, KEY) for text in texts])
+    rows = columns(texts)
     marked = shared_by_several(people=np.array(people, np.uint64), threshold=threshold, **rows)
     return marked.tolist()
 
 
 def repeats(texts: Sequence[str], people: Sequence[int], order: Sequence[int]) -> list[bool]:
-    rows = columns([fingerprint(text, KEY) for text in texts])
+    rows = columns(texts)
     marked = first_of_own(
         people=np.array(people, np.uint64), order=np.array(order), threshold=0.8, **rows
     )
@@ -100,6 +106,24 @@ def test_any_text_has_a_fingerprint_and_always_the_same(text: str) -> None:
     assert 0 <= one.exact < 2**64
     assert one.signature.dtype == np.uint32 and one.signature.shape == (PLACES,)
     assert one.signature.tobytes() == other.signature.tobytes()
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=()), max_size=60), max_size=12))
+def test_a_fingerprint_depends_on_its_own_text_alone(texts: list[str]) -> None:
+    together = fingerprints(texts, KEY)
+    assert together.signatures.shape == (len(texts), PLACES)
+    for at, text in enumerate(texts):
+        alone = fingerprint(text, KEY)
+        assert alone.exact == together.exact[at]
+        assert alone.signature.tobytes() == together.signatures[at].tobytes()
+        assert alone.long == together.long[at]
+
+
+def test_long_texts_reach_over_several_runs() -> None:
+    texts = [" ".join(f"w{n}x{m}" for m in range(40_000)) for n in range(3)]
+    together = fingerprints(texts, KEY)
+    assert len(set(together.exact.tolist())) == 3
+    assert together.signatures[1].tobytes() == fingerprint(texts[1], KEY).signature.tobytes()
 
 
 @given(st.integers(0, 200), st.randoms(use_true_random=False))
@@ -156,7 +180,7 @@ def test_nothing_in_nothing_out() -> None:
 
 
 def test_wrong_columns_are_refused() -> None:
-    rows = columns([fingerprint(POST, KEY)])
+    rows = columns([POST])
     with pytest.raises(UsageError, match=r"above 0\.5 to 1"):
         shared_by_several(people=np.array([1], np.uint64), threshold=0.5, **rows)
     with pytest.raises(UsageError, match="expected"):

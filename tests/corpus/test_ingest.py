@@ -143,13 +143,63 @@ def test_a_deletion_counts_whichever_comes_first(workspace):
 
 @pytest.mark.parametrize("batch", [1, 4000])
 def test_an_edit_leaves_nothing_of_the_old_words(workspace, batch):
-    done = take(workspace, post(1, f"{MARKER} was here"), post(2, "stays"), batch=batch)
+    done = take(workspace, post(1, f"{MARKER} was here"), post(2, "stays", rev=2), batch=batch)
     assert (done.stored, done.updated) == (2, 0)
     assert traces(workspace, MARKER) != []  # the search finds what is there
-    done = take(workspace, post(1, "edited", rev=2), post(2, "not newer"), batch=batch)
+    done = take(workspace, post(1, "edited", rev=2), post(2, "older", rev=1), batch=batch)
     assert (done.stored, done.updated, done.unchanged) == (0, 1, 1)
     assert texts(workspace) == {"post-1": "edited", "post-2": "stays"}
     assert traces(workspace, MARKER) == []
+
+
+@pytest.mark.parametrize("batch", [1, 4000])
+def test_an_edit_without_a_revision_counts_as_one(workspace, batch):
+    take(workspace, post(1, "before"), post(1, "after"), batch=batch)
+    assert texts(workspace) == {"post-1": "after"}
+    again = take(workspace, post(1, "after"), batch=batch)
+    assert (again.updated, again.unchanged) == (0, 1)
+
+
+@pytest.mark.parametrize("batch", [1, 4000])
+def test_nothing_becomes_public_again_without_a_newer_revision(workspace, batch):
+    flips = [post(1), post(1, audience="only_me"), post(1)]
+    take(workspace, *flips, batch=batch)
+    assert Store(workspace).records.read(["audience"])["audience"].to_list() == ["only_me"]
+    take(workspace, post(1, rev=2), batch=batch)
+    assert Store(workspace).records.read(["audience"])["audience"].to_list() == ["public"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4000])
+def test_a_deletion_is_taken_back_only_by_its_opposite(workspace, batch):
+    gone, back = (event(f"content.{name}", id="post-1") for name in ("delete", "undelete"))
+    take(workspace, post(1, MARKER), gone, post(1, MARKER, rev=5), batch=batch)
+    assert texts(workspace) == {}
+    take(workspace, back, post(1, rev=6), batch=batch)
+    assert list(texts(workspace)) == ["post-1"]
+    assert traces(workspace, MARKER) == []
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4000])
+def test_a_deleted_account_takes_everything_along(workspace, batch):
+    def account(state):
+        return event("account.update", account="member-1@square", state=state)
+
+    like = event("interaction", actor="member-1@square", verb="like", object="post-2")
+    take(workspace, post(1, MARKER), post(2), like, account("deleted"), post(4, MARKER), batch=batch)
+    assert list(texts(workspace)) == ["post-2"]
+    assert Store(workspace).interactions.open().count_rows() == 0
+    assert traces(workspace, MARKER) == []
+    take(workspace, account("active"), post(4), batch=batch)
+    assert sorted(texts(workspace)) == ["post-2", "post-4"]
+
+
+@pytest.mark.parametrize("batch", [1, 4000])
+def test_a_reaction_is_taken_back_by_its_id(workspace, batch):
+    like = event("interaction", actor="m@square", verb="like", object="post-2", id="like-1")
+    take(workspace, like, event("content.delete", id="like-1"), batch=batch)
+    assert Store(workspace).interactions.open().count_rows() == 0
+    take(workspace, like, batch=batch)  # a late copy
+    assert Store(workspace).interactions.open().count_rows() == 0
 
 
 def test_reactions_are_stored_once(workspace):
@@ -171,7 +221,9 @@ def test_what_is_rejected_is_kept_with_place_and_reason(workspace, tmp_path):
     done = ingest.import_paths(workspace, [path])
     assert (done.read, done.stored, len(done.rejected)) == (5, 2, 3)
     kept = [msgspec.json.decode(line) for line in Path(done.rejects_file).read_bytes().splitlines()]
-    assert [(r["file"], r["line"]) for r in kept] == [("some.jsonl", n) for n in (2, 4, 5)]
+    assert [(r["file"], r["where"]) for r in kept] == [
+        ("some.jsonl", f"line {n}") for n in (2, 4, 5)
+    ]
     assert all(r["reason"] for r in kept)
     assert MARKER in kept[0]["raw"]
     assert "raw" not in kept[1]
@@ -188,9 +240,9 @@ def test_several_files_come_in_accounts_first_and_others_are_counted(workspace, 
     seen = []
     done = ingest.import_paths(workspace, [folder], lambda *at: seen.append(at))
     assert (done.files, done.stored, done.accounts) == (2, 1, 1)
-    assert done.skipped == {"not JSON Lines": 1}
-    assert [name for name, _, _ in seen] == ["accounts.jsonl", "a.jsonl"]
-    assert seen[-1][1] == seen[-1][2] == sum(p.stat().st_size for p in folder.glob("*.jsonl"))
+    assert done.skipped == {"file of no use": 1}
+    total = sum(path.stat().st_size for path in folder.glob("*.jsonl"))
+    assert seen[-1] == ("in", total, total)
 
 
 def test_one_path_that_is_none_and_nothing_is_imported(workspace, tmp_path):

@@ -7,7 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sayso.rights import tombstones
-from sayso.rights.tombstones import DELETED, DIRECT_MESSAGE, FINAL, OBJECTION, Tombstone
+from sayso.rights.tombstones import (
+    ACCOUNT_DELETED,
+    DELETED,
+    DIRECT_MESSAGE,
+    FINAL,
+    OBJECTION,
+    Tombstone,
+)
 
 HIGH = 2**64 - 1
 keys = st.sampled_from([0, 1, 2**63 - 1, 2**63, HIGH])
@@ -47,12 +54,16 @@ def test_a_tombstone_is_found_as_it_was_put(put, find):
     assert find() == {}
 
 
-def test_a_final_tombstone_stays(put, find):
+def test_a_final_tombstone_stays_and_may_only_reach_higher(put, find):
     for key, reason in enumerate(FINAL):
         put(Tombstone(key, 9, reason, 5, "square", "public"))
-        for other in (OBJECTION, DELETED, DIRECT_MESSAGE):
+        for other in (OBJECTION, ACCOUNT_DELETED):
             put(Tombstone(key, 99, other, 6, "gallery", "unlisted"))
+        for other in FINAL:
+            put(Tombstone(key, 8, other, 6, "gallery", "unlisted"))
         assert (find(key)[key].reason, find(key)[key].rev) == (reason, 9)
+        put(Tombstone(key, 99, reason, 5, "square", "public"))
+        assert (find(key)[key].reason, find(key)[key].rev) == (reason, 99)
 
 
 def test_an_objections_tombstone_yields_to_a_final_one_or_a_later_revision(put, find):
@@ -79,7 +90,7 @@ def test_once_out_a_record_never_comes_back_by_itself(town, put, find, batches):
         assert set(found) == {stone.key for stone in batch} | set(out)
         for key, stone in out.items():
             if stone.reason in FINAL:
-                assert found[key].reason == stone.reason
+                assert found[key].reason in FINAL and found[key].rev >= stone.rev
             else:
                 assert found[key].reason in FINAL or found[key].rev >= stone.rev
         out = found

@@ -8,15 +8,16 @@ import pytest
 
 from sayso.content.events import AccountUpdate, Delete, Interaction, Upsert
 from sayso.content.record import MESSAGE_SURFACES, Medium
-from sayso.sources import jsonl
-from sayso.sources.jsonl import LONGEST_LINE, Refused, Rejected
+from sayso.sources import lines
+from sayso.sources.items import Refused, Rejected
+from sayso.sources.lines import LONGEST_LINE
 from tests.conftest import COMMUNITY, SAMPLE, needs_community
 
 POST = {"id": "post-1", "service": "square", "audience": "public", "text": "low tide"}
 
 
 def read(data: bytes) -> list[object]:
-    return list(jsonl.read_stream(io.BytesIO(data), "lines.jsonl"))
+    return list(lines.read_stream(io.BytesIO(data), "lines.jsonl", lines.NATIVE))
 
 
 def one(fields: object) -> object:
@@ -99,9 +100,21 @@ def test_an_age_we_do_not_know_is_unknown():
     assert event("account.update", account="a", age_band="17").age_band == "unknown"
 
 
+def test_an_event_without_a_revision_is_ordered_by_its_edit_or_its_time():
+    unnumbered = {name: value for name, value in POST.items() if name != "rev"}
+    sent = event("content.update", **unnumbered)
+    edited = event("content.update", **unnumbered, edited_at="2026-09-11T07:14:00Z")
+    assert isinstance(sent, Upsert) and isinstance(edited, Upsert)
+    assert sent.record.rev == datetime(2026, 9, 11, 7, 15, tzinfo=UTC).timestamp() * 1000
+    assert edited.record.rev == sent.record.rev - 60_000
+    bare = one(unnumbered)
+    assert isinstance(bare, Upsert) and bare.record.rev == 1
+
+
 def test_events():
-    assert event("content.upsert", **POST) == one(POST)
-    assert event("content.update", **POST) == one(POST)
+    numbered = POST | {"rev": 3}
+    assert event("content.upsert", **numbered) == one(numbered)
+    assert event("content.update", **numbered) == one(numbered)
     assert event("content.delete", id="post-1") == Delete("post-1")
     assert one(POST | {"deleted_at": "2026-09-12"}) == Delete("post-1")
     told = event("account.update", author="member-1", state="private", assistant=True)
@@ -118,8 +131,8 @@ def test_events():
 def test_messages_are_refused_with_their_id_alone(surface):
     for audience in ("direct", "friends", "group", None, "Public"):
         message = POST | {"surface": surface, "audience": audience}
-        assert one(message) == Refused("post-1")
-        assert event("content.upsert", **message) == Refused("post-1")
+        assert one(message) == Refused("direct-message", "post-1")
+        assert event("content.upsert", **message) == Refused("direct-message", "post-1")
     assert isinstance(one(POST | {"surface": surface}), Upsert)  # a public channel
 
 
@@ -128,7 +141,7 @@ def test_lines_are_counted_as_an_editor_does():
     items = read(b"\xef\xbb\xbf" + good + b"\r\n\r\n  \t\n" + good + b" \r\nx\r\n" + good)
     assert items[:2] == [one(POST)] * 2
     assert isinstance(items[2], Rejected)
-    assert items[2].line == 5
+    assert items[2].where == "line 5"
     assert items[3:] == [one(POST)]
 
 
@@ -152,20 +165,20 @@ def test_a_line_as_long_as_may_be_hides_no_line_after_it(length, end):
 def test_a_line_that_is_too_long_is_passed_over_whole(times):
     good = json.dumps(POST).encode()
     item, after = read(b"{" * (times * LONGEST_LINE + 2) + b"\n" + good)
-    assert item == Rejected("lines.jsonl", 1, f"line longer than {LONGEST_LINE} bytes")
+    assert item == Rejected("lines.jsonl", "line 1", f"line longer than {LONGEST_LINE} bytes")
     assert after == one(POST)
 
 
 def test_every_line_of_the_sample_can_be_read():
     for path in sorted(SAMPLE.glob("*.jsonl")):
-        assert not [item for item in jsonl.read(path) if isinstance(item, Rejected)], path.name
+        assert not [item for item in read(path.read_bytes()) if isinstance(item, Rejected)], path.name
 
 
 @needs_community
 def test_every_real_record_can_be_read_and_no_letter_is():
     path = COMMUNITY / "records.jsonl"
     kinds = [json.loads(line) for line in path.read_bytes().splitlines()]
-    for fields, item in zip(kinds, jsonl.read(path), strict=True):
+    for fields, item in zip(kinds, read(path.read_bytes()), strict=True):
         wanted = Refused if fields["audience"] == "direct" else Upsert
         assert isinstance(item, wanted), fields["id"]
         if isinstance(item, Upsert):

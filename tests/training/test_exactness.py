@@ -7,6 +7,7 @@ training runs, is cut short, and runs again. Every bit of the final release must
 - a world where those who object in the end had objected before the first post.
 """
 
+import io
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -48,6 +49,10 @@ class Delete(msgspec.Struct, frozen=True):
     number: int
 
 
+class Undelete(msgspec.Struct, frozen=True):
+    number: int
+
+
 class Object(msgspec.Struct, frozen=True):
     person: int
     service: int  # -1 = all
@@ -69,7 +74,7 @@ class Train(msgspec.Struct, frozen=True):
     month: int
 
 
-Action = Post | Delete | Object | Withdraw | Account | Train
+Action = Post | Delete | Undelete | Object | Withdraw | Account | Train
 
 words = st.lists(st.sampled_from(WORDS), min_size=2, max_size=9).map(tuple)
 posts = st.builds(
@@ -86,6 +91,7 @@ actions = st.one_of(
     posts,
     posts,
     st.builds(Delete, st.integers(0, 9)),
+    st.builds(Undelete, st.integers(0, 9)),
     st.builds(Object, st.integers(0, 4), st.integers(-1, 1)),
     st.builds(Withdraw, st.integers(0, 4)),
     st.builds(
@@ -118,7 +124,7 @@ class World:
 
     def say(self, kind: str, **data: object) -> None:
         line = msgspec.json.encode({"type": kind, "data": data})
-        import_stream(self.workspace, _Lines(line), "events")
+        import_stream(self.workspace, io.BytesIO(line), "events")
 
     def act(self, action: Action) -> None:
         match action:
@@ -138,6 +144,8 @@ class World:
                 )
             case Delete():
                 self.say("net.content.delete", id=f"post-{action.number}")
+            case Undelete():
+                self.say("net.content.undelete", id=f"post-{action.number}")
             case Object():
                 service = SERVICES[action.service] if action.service >= 0 else "*"
                 objections.receive(self.rights, PEOPLE[action.person], services=[service])
@@ -182,16 +190,6 @@ class World:
     def close(self) -> None:
         self.rights.engine.dispose()
         shutil.rmtree(self.home)
-
-
-class _Lines:
-    """One line as a binary stream."""
-
-    def __init__(self, line: bytes) -> None:
-        self._lines = [line]
-
-    def readline(self, _size: int = -1) -> bytes:
-        return self._lines.pop() if self._lines else b""
 
 
 def account(person: int, service: int) -> str:

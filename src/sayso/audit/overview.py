@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 
 from sayso.corpus.store import Store
+from sayso.rights import listeners
 from sayso.rights.database import Rights, accounts, ledger, objections, tombstones
 from sayso.training import releases
 from sayso.workspace import Workspace
@@ -10,8 +11,8 @@ from sayso.workspace import Workspace
 
 def overview(workspace: Workspace) -> dict[str, object]:
     """Return counts and names; no person data."""
-    store = Store(workspace)
-    with Rights(workspace).reading() as connection:
+    store, rights = Store(workspace), Rights(workspace)
+    with rights.reading() as connection:
 
         def count(table: object) -> int:
             return connection.scalar(select(func.count()).select_from(table)) or 0  # type: ignore[arg-type]
@@ -45,4 +46,19 @@ def overview(workspace: Workspace) -> dict[str, object]:
         "release_as_of": release.at if release else None,
         "cells": len(release.trained_on) if release else 0,
         "examples": release.examples if release else 0,
+        "listeners": [_listener(listener) for listener in listeners.every(rights)],
+    }
+
+
+def _listener(listener: listeners.Listener) -> dict[str, object]:
+    return {
+        "name": listener.name,
+        "state": listener.state,
+        "lag_seconds": listener.lag,
+        "connected_at": listener.connected_at,
+        "last_event_at": listener.last_event_at,
+        "last_stored_at": listener.last_stored_at,
+        "stored": listener.stored,
+        "errors": listener.errors,
+        "last_error": listener.last_error,
     }

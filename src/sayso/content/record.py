@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,25 +23,31 @@ MESSAGE_SURFACES: Final = ("message", "letter", "chat", "direct")
 AGE_BANDS: Final = ("adult", "minor", "unknown")
 LONGEST_ID: Final = 1024
 LONGEST_TEXT: Final = 1_000_000
+HIGHEST_REV: Final = 2**63 - 1
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-class Medium(Struct, frozen=True, omit_defaults=True):
+class Medium(Struct, frozen=True, gc=False, omit_defaults=True):
     """A picture, video or sound of a record; `path` is relative to the file it came in."""
 
     path: str = ""
     kind: str = "image"
     alt: str = ""
     alt_language: str = ""
+    caption: str = ""
+    transcript: str = ""
     license: str = ""
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One piece of content by one author.
 
-    `date_state` is 'given', 'absent' or 'unreadable'; `created_at` is in UTC and None unless given.
+    `rev` orders the revisions of one id: the service's own number, or 1 for what was never edited
+    and `revision(edited_at)` after that. `date_state` is 'given', 'absent' or 'unreadable';
+    `created_at` is in UTC and None unless given. `audience_source` says who says so: 'asserted' by
+    the record, 'derived' from its account or service, 'operator', or '' for unknown audiences.
     `train_signal` is the record's own machine-readable word on training: '', 'allow', 'deny', or
-    'unreadable' (which is never a yes).
+    'unreadable' (which is never a yes). `container` is the group, page or topic it was posted in.
     """
 
     id: str
@@ -53,14 +60,21 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     age_source: str = ""
     kind: str = ""
     audience: str = "unknown"
+    audience_source: str = ""
     created_at: datetime | None = None
     date_state: str = "absent"
+    edited_at: datetime | None = None
     language: str = ""
     text: str = ""
     content_warning: str = ""
+    sensitive: bool = False
     media: tuple[Medium, ...] = ()
     reply_to: str = ""
     quote_of: str = ""
+    container: str = ""
+    mentions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    url: str = ""
     train_signal: str = ""
     license: str = ""
     source: str = ""
@@ -76,8 +90,24 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
 
+def own_words(text: str, media: Iterable[Medium]) -> str:
+    """Return all of an author's words in a record: text, captions, alt texts, transcripts.
+
+    Exports often give a caption both as the text and with the picture; each line comes once.
+    """
+    parts = [text, *(part for m in media for part in (m.caption, m.alt, m.transcript))]
+    return "\n".join(dict.fromkeys(part for part in parts if part))
+
+
+def revision(edited_at: datetime | None) -> int:
+    """Return the revision of something that its service does not number: ms since 1970, or 1."""
+    return 1 if edited_at is None else max(1, int(edited_at.timestamp() * 1000))
+
+
 def normalise_text(text: str) -> str:
     """Return `text` in Unicode NFC with plain line breaks and no control characters."""
+    if text.isascii() and text.isprintable():
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return unicodedata.normalize("NFC", _CONTROL.sub("", text))
@@ -102,7 +132,7 @@ def parse_time(value: str | int | float | None) -> tuple[datetime | None, str]:
             text += "-01-01"
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC), "given"
+            return moment.replace(tzinfo=UTC), "given"
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC), "given"
     except (ValueError, OverflowError, OSError):
         return None, "unreadable"

@@ -45,6 +45,8 @@ _NO_ACCOUNT: Final = {
     "age_band": "unknown",
     "state": "active",
     "assistant": False,
+    "account_signal": "",
+    "handle": "",
 }
 
 
@@ -74,7 +76,7 @@ def judge_all(workspace: Workspace, at: datetime, policy: Policy | None = None) 
     rights, store = Rights(workspace), Store(workspace)
     policy = policy or load_policy(workspace.settings.policy)
     stones = tombstones.frame(rights)
-    facts = _facts(workspace, rights, store, stones)
+    facts = _facts(workspace, rights, store, stones, policy)
     judged = gate.judge(facts, KeySet(objections.objectors(rights)), policy, at)
     absent = dict(stones.group_by("reason").len().iter_rows())
     return Judged(at, policy, judged, absent)
@@ -89,10 +91,11 @@ def explain(workspace: Workspace, record_id: str, at: datetime) -> tuple[str, li
     rights, store = Rights(workspace), Store(workspace)
     key = workspace.pseudonyms.number("record", record_id)
     stones = tombstones.frame(rights)
-    facts = _facts(workspace, rights, store, stones).filter(pl.col("key") == key)
+    policy = load_policy(workspace.settings.policy)
+    facts = _facts(workspace, rights, store, stones, policy).filter(pl.col("key") == key)
     if len(facts):
         objectors = KeySet(objections.objectors(rights))
-        found = gate.findings(facts, objectors, load_policy(workspace.settings.policy), at)
+        found = gate.findings(facts, objectors, policy, at)
         return next((f.rule for f in found if f.fired), "allowed"), found
     with rights.reading() as connection:
         stone = tombstones.find(connection, [key]).get(key)
@@ -159,16 +162,22 @@ def note(workspace: Workspace, judged: Judged) -> int:
 
 
 def _facts(
-    workspace: Workspace, rights: Rights, store: Store, stones: pl.DataFrame
+    workspace: Workspace, rights: Rights, store: Store, stones: pl.DataFrame, policy: Policy
 ) -> pl.DataFrame:
     records = store.records.read(_FACT_COLUMNS).join(stones, on="key", how="anti")
     accounts = people.frame(rights)
-    audiences = pl.concat(
-        [
-            store.records.read(["key", "audience"]),
-            stones.select("key", "audience"),
-        ]
-    ).unique("key", keep="last")
+    parents = ["key", "account_key", "audience"]
+    audiences = (
+        pl.concat([store.records.read(parents), stones.select(parents)])
+        .unique("key", keep="last")
+        .join(accounts.select("account_key", "state"), on="account_key", how="left")
+        .with_columns(
+            # An account that was made private takes its posts along, and the replies to them.
+            audience=pl.when(pl.col("state") == "private")
+            .then(pl.lit("followers"))
+            .otherwise("audience")
+        )
+    )
     objecting = _records_of_objectors(rights, store, stones)
     return (
         records.join(accounts, on="account_key", how="left")
@@ -181,11 +190,31 @@ def _facts(
         .with_columns(
             # No author means no account to say these things of; `author-unknown` decides.
             *(_unless_authorless(name, value) for name, value in _NO_ACCOUNT.items()),
+            train_signal=_stricter("train_signal", "account_signal"),
             is_reply=pl.col("reply_key") != 0,
             quotes_objector=pl.col("quote_key").is_in(objecting.implode())
             & (pl.col("quote_key") != 0),
         )
+        .with_columns(age_band=_age(policy))
         .sort("key")
+    )
+
+
+def _age(policy: Policy) -> pl.Expr:
+    """The author's age band; where nothing was ever said of it, the operator's word counts."""
+    attested = (pl.col("age_source") == "") & pl.col("service").is_in(policy.adult_services)
+    return pl.when(attested).then(pl.lit("adult")).otherwise("age_band")
+
+
+def _stricter(record: str, account: str) -> pl.Expr:
+    """Of a record's and its account's words on training: any deny wins, else what is unreadable."""
+    either = [pl.col(record), pl.col(account).fill_null("")]
+    return (
+        pl.when(pl.any_horizontal(word == "deny" for word in either))
+        .then(pl.lit("deny"))
+        .when(pl.any_horizontal(~word.is_in(["", "allow"]) for word in either))
+        .then(pl.lit("unreadable"))
+        .otherwise(pl.max_horizontal(either))
     )
 
 

@@ -1,209 +1,266 @@
-"""A batch of events on its way into the tables: the last word on each record, as rows."""
+"""A batch of events on its way into the tables: folded, in their order, onto what is stored.
 
-from array import array
-from datetime import datetime
+What is left of a record is a function of its events' order alone, not of where batches begin:
+a batch knows what is stored of the records it names, and applies each event to that.
+"""
+
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
-from msgspec import Struct, field
+import pyarrow as pa
+from msgspec import Struct
+from sqlalchemy import Connection
 
-from sayso.content.events import AccountUpdate, Delete, Event, Interaction, Upsert
-from sayso.content.record import Record
-from sayso.corpus.duplicates import Fingerprint, fingerprint
-from sayso.corpus.store import Store
+from sayso.content.events import AccountUpdate, Delete, Interaction, Undelete, Upsert
+from sayso.content.record import AUDIENCES, HIGHEST_REV, Record
+from sayso.corpus.imported import Report, count
+from sayso.corpus.store import INTERACTIONS, Store
 from sayso.gate.keyset import KeySet
-from sayso.rights import tombstones
-from sayso.rights.database import now
+from sayso.rights import people, tombstones
 from sayso.rights.tombstones import Tombstone
-from sayso.sources.jsonl import Refused, Rejected
-from sayso.workspace import Workspace
+from sayso.sources.items import Item, Refused, Rejected, Skipped
+from sayso.workspace import Pseudonyms
 
-FOREVER = 2**31 - 1
+# From seen by everybody to seen by nobody; what is unknown yields to whatever is said.
+_STRICTNESS: Final = {"unknown": -1} | {name: n for n, name in enumerate(AUDIENCES[:-1])}
 
 
-class Report(Struct):
-    """What an import did; `keys` are the pseudonyms of the records it named."""
+class Known(Struct, frozen=True):
+    """What the tables hold of a record."""
 
-    source: str = "jsonl"
-    files: int = 0
-    read: int = 0
-    stored: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, int] = field(default_factory=dict)
-    interactions: int = 0
-    deletions: int = 0
-    accounts: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    rejects_file: str = ""
-    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    rev: int
+    account: int
+    service: str
+    audience: str
 
 
 class Batch:
-    """A batch's events, the last word on each record kept."""
+    """The events of a batch and what they leave of each record and reaction they name.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._pseudonyms = workspace.pseudonyms
-        self._print_key = (workspace.keys / "pseudonym.key").read_bytes()
-        self._at: datetime = now()
+    Args:
+        pseudonyms: of this installation.
+        items: in the order in which they came.
+        report: counts what becomes of them.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms, items: Iterable[Item], report: Report) -> None:
+        self._pseudonyms = pseudonyms
+        self._accounts: dict[str, int] = {}
+        self._report = report
+        self._items = [(item, self._key_of(item)) for item in items]
+        self._named = sorted({key for _, key in self._items if key})
+        self._stored: dict[int, Known] = {}
+        self._present: dict[int, Tombstone] = {}
+        self._deleted_accounts: set[int] = set()
+        self._now: dict[int, Record | Known] = {}
+        self._places: dict[int, int] = {}
         self.seen: list[Record] = []
-        self.records: dict[int, Record] = {}
-        self.gone: dict[int, str] = {}
-        self._dropped: dict[int, tuple[int, str]] = {}
+        self.stones: dict[int, Tombstone] = {}
         self.accounts: list[AccountUpdate] = []
-        self.interactions: list[Interaction] = []
-
-    def key(self, record_id: str) -> int:
-        """Return a record's pseudonym, 0 for none."""
-        return self._pseudonyms.number("record", record_id) if record_id else 0
+        self.interactions: dict[int, Interaction] = {}
+        self.undone: set[int] = set()
+        self.purged: set[int] = set()
 
     def account(self, name: str) -> int:
         """Return an account's pseudonym, 0 for none."""
-        return self._pseudonyms.number("account", name) if name else 0
+        key = self._accounts.get(name)
+        if key is None:
+            key = self._accounts[name] = self._pseudonyms.number("account", name) if name else 0
+        return key
 
-    def add(self, item: Event | Rejected | Refused, report: Report) -> None:
-        """Take in one item and count it."""
-        report.read += 1
+    def look(self, store: Store, connection: Connection) -> None:
+        """Read what is stored of the records that the batch names."""
+        for row in store.records.find(
+            self._named, ["key", "rev", "account_key", "service", "audience"]
+        ).iter_rows():
+            self._stored[row[0]] = Known(*row[1:])
+        self._present = tombstones.find(connection, self._named)
+        self._deleted_accounts = people.deleted(connection)
+        self._now = dict(self._stored)
+        self.stones = dict(self._present)
+
+    def fold(self) -> None:
+        """Apply the events, in their order."""
+        for item, key in self._items:
+            self._report.read += 1
+            match item:
+                case Upsert(record=record):
+                    self._upsert(key, record)
+                case Interaction():
+                    self._react(key, item)
+                case Delete():
+                    self._report.deletions += 1
+                    self._delete(key, item)
+                case Refused():
+                    count(self._report.refused, item.kind, item.count)
+                    if key:
+                        self._report.keys.append(key)
+                        self._drop(key, tombstones.DIRECT_MESSAGE, HIGHEST_REV)
+                case AccountUpdate():
+                    self._report.accounts += 1
+                    self._change(item)
+                case Skipped():
+                    count(self._report.skipped, item.reason, item.count)
+                case Rejected():
+                    self._report.rejected.append(item)
+                case Undelete():
+                    if key in self.stones and self.stones[key].reason == tombstones.DELETED:
+                        del self.stones[key]
+
+    def block(self, objected: KeySet) -> None:
+        """Leave out the records and reactions of those who object."""
+        fresh = self.fresh
+        blocked = objected.contains(_numbers(self.account(r.author) for r in fresh.values()))
+        for (key, record), is_blocked in zip(fresh.items(), blocked, strict=True):
+            if is_blocked:
+                self._put(key, record, tombstones.OBJECTION, record.rev)
+        actors = [(key, self.account(seen.actor)) for key, seen in self.interactions.items()]
+        stays_out = objected.contains(_numbers(account for _, account in actors))
+        for (key, account), is_blocked in zip(actors, stays_out, strict=True):
+            if is_blocked or account in self._deleted_accounts:
+                del self.interactions[key]
+
+    @property
+    def fresh(self) -> dict[int, Record]:
+        """The records that came and stay, by key."""
+        return {key: record for key, record in self._now.items() if isinstance(record, Record)}
+
+    def place(self, key: int) -> int:
+        """Return which of those `seen` a record that stays came from."""
+        return self._places[key]
+
+    @property
+    def stored(self) -> set[int]:
+        """Keys of those records that were stored before this batch."""
+        return set(self._stored)
+
+    @property
+    def new_stones(self) -> list[Tombstone]:
+        """Tombstones that this batch sets."""
+        return [stone for key, stone in self.stones.items() if self._present.get(key) != stone]
+
+    @property
+    def lifted(self) -> list[int]:
+        """Keys whose tombstones this batch takes away."""
+        return [key for key in self._present if key not in self.stones]
+
+    def _key_of(self, item: Item) -> int:
         match item:
             case Upsert(record=record):
-                key = self.key(record.id)
-                report.keys.append(key)
-                old = self.records.get(key)
-                self.seen.append(record)
-                if key not in self.gone and (old is None or record.rev > old.rev):
-                    self.records[key] = record
-            case Delete():
-                report.deletions += 1
-                self.drop(self.key(item.id), tombstones.DELETED)
-            case Refused():
-                key = self.key(item.id)
-                report.keys.append(key)
-                _count(report.refused, tombstones.DIRECT_MESSAGE)
-                self.drop(key, tombstones.DIRECT_MESSAGE)
-            case AccountUpdate():
-                report.accounts += 1
-                self.accounts.append(item)
-            case Interaction():
-                report.interactions += 1
-                self.interactions.append(item)
-            case Rejected():
-                report.rejected.append(item)
+                return self._pseudonyms.number("record", record.id)
+            case Delete(id=name) | Undelete(id=name) | Refused(id=name) | Interaction(id=name):
+                return self._pseudonyms.number("record", name) if name else 0
+        return 0
 
-    def drop(self, key: int, reason: str) -> None:
-        """Note that a record goes, and why."""
-        record = self.records.pop(key, None)
-        if record and key not in self.gone:
-            self._dropped[key] = (self.account(record.author), record.audience)
-        self.gone.setdefault(key, reason)
+    def _upsert(self, key: int, record: Record) -> None:
+        self._report.keys.append(key)
+        self.seen.append(record)
+        stone = self.stones.get(key)
+        if stone and stone.reason in tombstones.FINAL and record.rev <= stone.rev:
+            count(self._report.skipped, "deleted before")
+            return
+        known = self._now.get(key)
+        if known is not None:
+            if record.rev < known.rev:
+                self._report.unchanged += 1
+                return
+            # Without a newer revision nothing becomes public again: a late copy may say so.
+            if (
+                record.rev == known.rev
+                and _STRICTNESS[record.audience] < _STRICTNESS[known.audience]
+            ):
+                record = msgspec.structs.replace(record, audience=known.audience)
+        self.stones.pop(key, None)
+        if self.account(record.author) in self._deleted_accounts:
+            self._put(key, record, tombstones.ACCOUNT_DELETED, record.rev)
+        else:
+            self._now[key] = record
+            self._places[key] = len(self.seen) - 1
 
-    def known_audiences(self, store: Store) -> dict[int, tuple[int, str]]:
-        """For stored records that go now: their account and audience."""
-        if not self.gone:
-            return {}
-        listed = ", ".join(str(key) for key in self.gone)
-        frame = store.records.read(["key", "account_key", "audience"], f"key IN ({listed})")
-        stored = {key: (account, audience) for key, account, audience in frame.iter_rows()}
-        return stored | self._dropped
+    def _delete(self, key: int, event: Delete) -> None:
+        known = self._now.get(key)
+        if known is None or known.rev <= event.rev:
+            self._drop(key, tombstones.DELETED, event.rev)
+        reaction = self._pseudonyms.number("react", event.id)
+        self.interactions.pop(reaction, None)
+        self.undone.add(reaction)
 
-    def stones(self, known: dict[int, tuple[int, str]]) -> list[Tombstone]:
-        """Return the tombstones of the records that go."""
-        made = []
-        for key, reason in self.gone.items():
-            account, audience = known.get(key, (0, "unknown"))
-            if reason == tombstones.DIRECT_MESSAGE:
-                audience = "direct"
-            made.append(Tombstone(key, FOREVER, reason, account, "", audience))
-        return made
+    def _drop(self, key: int, reason: str, rev: int) -> None:
+        old = self.stones.get(key)
+        if old and old.reason in tombstones.FINAL:
+            if old.rev < rev:
+                self.stones[key] = msgspec.structs.replace(old, rev=rev, reason=reason)
+            return
+        if known := self._now.get(key):
+            self._put(key, known, reason, rev)
+        elif old:  # what is known of an erased record stays known
+            self.stones[key] = msgspec.structs.replace(old, rev=rev, reason=reason)
+        else:
+            self.stones[key] = Tombstone(key, rev, reason)
+        if reason == tombstones.DIRECT_MESSAGE:
+            self.stones[key] = msgspec.structs.replace(self.stones[key], audience="direct")
 
-    def split(
-        self, objected: KeySet, present: dict[int, Tombstone], report: Report
-    ) -> tuple[list[int], list[Tombstone]]:
-        """Divide the records into those to store and the tombstones of those that stay out."""
-        keep, stones = [], []
-        keys = list(self.records)
-        accounts = np.array([self.account(self.records[k].author) for k in keys], dtype=np.uint64)
-        blocked: npt.NDArray[np.bool_] = objected.contains(accounts)
-        for key, account, is_blocked in zip(keys, accounts.tolist(), blocked, strict=True):
-            record, stone = self.records[key], present.get(key)
-            if stone and stone.reason in tombstones.FINAL:
-                _count(report.skipped, "deleted before")
-            elif is_blocked:
-                stones.append(
-                    Tombstone(
-                        key,
-                        record.rev,
-                        tombstones.OBJECTION,
-                        account,
-                        record.service,
-                        record.audience,
-                    )
-                )
-            else:
-                keep.append(key)
-        return keep, stones
+    def _put(self, key: int, known: Record | Known, reason: str, rev: int) -> None:
+        account = self.account(known.author) if isinstance(known, Record) else known.account
+        self._now.pop(key, None)
+        self.stones[key] = Tombstone(key, rev, reason, account, known.service, known.audience)
 
-    def rows(self, keep: list[int]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-        """Rows of the records to store, and fingerprints of all that came, whoever objects."""
-        prints: dict[int, dict[str, object]] = {}
-        for record in self.seen:
-            mark = fingerprint(training_text(record), self._print_key)
-            key = self._print(record, mark)
-            prints[key] = {
-                "key": key,
-                "account_key": self.account(record.author),
-                "exact": mark.exact,
-                "signature": mark.signature,
-                "long": mark.long,
+    def _change(self, change: AccountUpdate) -> None:
+        self.accounts.append(change)
+        account = self.account(change.account)
+        if change.state == "deleted":
+            self._deleted_accounts.add(account)
+            self.purged.add(account)
+            for key, record in self.fresh.items():
+                if record.author == change.account:
+                    self._put(key, record, tombstones.ACCOUNT_DELETED, record.rev)
+            self.interactions = {
+                key: seen for key, seen in self.interactions.items() if seen.actor != change.account
             }
-        return [self._row(key, self.records[key]) for key in keep], list(prints.values())
+        elif change.state:
+            self._deleted_accounts.discard(account)
 
-    def _print(self, record: Record, mark: Fingerprint) -> int:
-        return self._pseudonyms.number("print", f"{record.id}\n{mark.exact}")
+    def _react(self, key: int, seen: Interaction) -> None:
+        self._report.interactions += 1
+        stone = self.stones.get(key) if key else None
+        if stone and stone.reason == tombstones.DELETED:
+            return
+        name = seen.id or f"{seen.actor}\n{seen.verb}\n{seen.object}\n{seen.at}"
+        row = self._pseudonyms.number("react", name)
+        self.interactions.setdefault(row, seen)
+        self.undone.discard(row)
 
-    def _row(self, key: int, record: Record) -> dict[str, object]:
-        mark = fingerprint(training_text(record), self._print_key)
-        fields = {name: getattr(record, name) for name in Record.__struct_fields__}
-        return fields | {
-            "key": key,
-            "account_key": self.account(record.author),
-            "print_key": self._print(record, mark),
-            "ingested_at": self._at,
-            "media": msgspec.json.encode(record.media).decode(),
-            "reply_key": self.key(record.reply_to),
-            "quote_key": self.key(record.quote_of),
-        }
+    def purge(self, store: Store) -> None:
+        """Leave tombstones of everything stored by accounts that were deleted in this batch."""
+        if not self.purged:
+            return
+        listed = ", ".join(str(account) for account in sorted(self.purged))
+        columns = ["key", "rev", "account_key", "service", "audience"]
+        for key, *known in store.records.read(columns, f"account_key IN ({listed})").iter_rows():
+            if not isinstance(self._now.get(key), Record) and key not in self.stones:
+                self._stored[key] = Known(*known)
+                self._put(key, self._stored[key], tombstones.ACCOUNT_DELETED, known[0])
+        theirs = store.interactions.read(["key"], f"account_key IN ({listed})")["key"].to_list()
+        self.undone |= set(theirs) - set(self.interactions)
 
-    def interaction_rows(self, objected: KeySet) -> list[dict[str, object]]:
-        """Rows of the reactions, but for those of people who object."""
-        rows: dict[int, dict[str, object]] = {}
-        for seen in self.interactions:
-            account = self.account(seen.actor)
-            if objected.contains(np.array([account], dtype=np.uint64))[0]:
-                continue
-            key = self._pseudonyms.number(
-                "react", f"{seen.actor}\n{seen.verb}\n{seen.object}\n{seen.at}"
-            )
-            rows.setdefault(
-                key,
-                {
-                    "key": key,
-                    "account_key": account,
-                    "verb": seen.verb,
-                    "object_key": self.key(seen.object),
-                    "value": seen.value,
-                    "unit": seen.unit,
-                    "at": seen.at,
-                },
-            )
-        return list(rows.values())
-
-
-def training_text(record: Record) -> str:
-    """The author's own words in a record: its text and the alt texts of its media."""
-    return "\n".join(part for part in (record.text, *(m.alt for m in record.media)) if part)
+    def reaction_rows(self) -> pa.Table:
+        """Rows of the reactions that came and stay."""
+        rows = [
+            {
+                "key": key,
+                "account_key": self.account(seen.actor),
+                "verb": seen.verb,
+                "object_key": self._pseudonyms.number("record", seen.object),
+                "value": seen.value,
+                "unit": seen.unit,
+                "at": seen.at,
+            }
+            for key, seen in self.interactions.items()
+        ]
+        return pa.Table.from_pylist(rows, schema=INTERACTIONS)
 
 
-def _count(counter: dict[str, int], reason: str) -> None:
-    counter[reason] = counter.get(reason, 0) + 1
+def _numbers(values: Iterable[int]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    return np.fromiter(values, np.uint64)

@@ -1,85 +1,26 @@
 """Near-duplicates: the same text by several people, and a person's own repeats.
 
-A text becomes a keyed fingerprint: an exact hash and a MinHash signature of its shingles
-(Broder 1997, "On the resemblance and containment of documents"). Two texts are near-duplicates
-if their signatures agree in at least `threshold` of the places; clusters are the connected
-components of that relation. They depend on the set of fingerprints alone: not on the order of the
-rows, nor on when each arrived, and another row can join clusters but never part them.
+Two texts are near-duplicates if the signatures of their fingerprints agree in at least
+`threshold` of the places; clusters are the connected components of that relation. They depend on
+the set of fingerprints alone: not on the order of the rows, nor on when each arrived, and another
+row can join clusters but never part them.
 """
 
-import hashlib
 import math
-import re
-import unicodedata
-from functools import lru_cache
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from sayso.corpus.fingerprints import PLACES, Booleans, Numbers, Signatures, spread
 from sayso.errors import UsageError
 
-PLACES: Final = 64
-ENOUGH_WORDS: Final = 6
-WORD_SHINGLE: Final = 3
-CHARACTER_SHINGLE: Final = 5
 # In a group of up to this many texts every pair may be compared; larger ones are split further.
 SMALL_GROUP: Final = 512
 # A larger group that agrees in three bands (at 0.8: about 13 places) is wordings of one template.
 BANDS_OF_A_TEMPLATE: Final = 3
 
-Booleans = NDArray[np.bool_]
-Numbers = NDArray[np.uint64]
-Signatures = NDArray[np.uint32]
 _Rows = NDArray[np.int64]
-
-_NOT_IN_WORDS: Final = re.compile(r"(?:[^\w\s]|_)+")
-# Scripts that write without spaces: Thai to Burmese, Khmer, kana, Han.
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]"
-)
-
-
-class Fingerprint(msgspec.Struct, frozen=True, eq=False):
-    """What is kept of a text to find its copies; without the key nothing can be read back.
-
-    `exact` is a hash of the normalised text, `signature` [64] its MinHash, and `long` says whether
-    the text has enough words to be anybody's own (everybody says good morning).
-    """
-
-    exact: int
-    signature: Signatures
-    long: bool
-
-
-def fingerprint(text: str, key: bytes) -> Fingerprint:
-    """Return the keyed fingerprint of a text (BLAKE2b, RFC 7693; MinHash, Broder 1997).
-
-    Case, punctuation and spaces make no difference. Shingles are three words, or five characters
-    in scripts without spaces and in texts of fewer than six words.
-
-    Args:
-        text: an author's own words.
-        key: 1 to 64 secret bytes, the same for all texts that are compared.
-    """
-    if not 1 <= len(key) <= hashlib.blake2b.MAX_KEY_SIZE:
-        raise UsageError(f"a fingerprint key of {len(key)} bytes; expected 1 to 64 secret bytes")
-    words = _words(text)
-    folded = " ".join(words)
-    unspaced = len(_UNSPACED.findall(folded))
-    # Two characters of Chinese or Thai stand for about one word.
-    long = len(words) + unspaced // 2 >= ENOUGH_WORDS
-    if long and 2 * unspaced < len(folded):
-        count = max(1, len(words) - WORD_SHINGLE + 1)
-        shingles = {" ".join(words[i : i + WORD_SHINGLE]) for i in range(count)}
-    else:
-        count = max(1, len(folded) - CHARACTER_SHINGLE + 1)
-        shingles = {folded[i : i + CHARACTER_SHINGLE] for i in range(count)}
-    data = folded.encode("utf-8", "surrogatepass")
-    exact = hashlib.blake2b(data, digest_size=8, key=key, person=b"exact").digest()
-    return Fingerprint(int.from_bytes(exact, "big"), _minhash(shingles, key), long)
 
 
 def shared_by_several(
@@ -145,46 +86,6 @@ def first_of_own(
     return redundant
 
 
-def _words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    # Nothing but signs ('!!!', a row of emoji) is compared as it stands.
-    return _NOT_IN_WORDS.sub(_keep_marks, folded).split() or folded.split()
-
-
-def _keep_marks(match: re.Match[str]) -> str:
-    signs = match[0]
-    if signs.isascii():
-        return " "
-    # Vowel signs of Devanagari, Thai and others are no \w, but they are part of their words.
-    return "".join(sign if unicodedata.category(sign)[0] == "M" else " " for sign in signs)
-
-
-def _minhash(shingles: set[str], key: bytes) -> Signatures:
-    blake2b, data = hashlib.blake2b, (s.encode("utf-8", "surrogatepass") for s in shingles)
-    digests = b"".join([blake2b(each, digest_size=8, key=key).digest() for each in data])
-    hashes = np.frombuffer(digests, dtype="<u8")[:, None]
-    factors, terms = _permutations(key)
-    lowest = np.full(PLACES, np.iinfo(np.uint64).max, np.uint64)
-    for at in range(0, len(hashes), 4096):  # bounds the memory for very long texts
-        lowest = np.minimum(lowest, (hashes[at : at + 4096] * factors + terms).min(axis=0))
-    signature: Signatures = (lowest >> np.uint64(32)).astype(np.uint32)
-    return signature
-
-
-@lru_cache(maxsize=16)
-def _permutations(key: bytes) -> tuple[Numbers, Numbers]:
-    """The secret permutations x -> factor * x + term of the 64-bit numbers, [64] each.
-
-    With an odd factor every number has one image, so each shingle is equally likely to be lowest.
-    """
-    stream = b"".join(
-        hashlib.blake2b(bytes([block]), key=key, person=b"minhash").digest()
-        for block in range(2 * PLACES * 8 // hashlib.blake2b.MAX_DIGEST_SIZE)
-    )
-    numbers = np.frombuffer(stream, dtype="<u8").reshape(2, PLACES).astype(np.uint64)
-    return numbers[0] | np.uint64(1), numbers[1]
-
-
 def _clusters(signatures: Signatures, apart: Numbers, threshold: float) -> _Rows:
     """Return [n] the lowest row of each row's cluster; rows that differ in `apart` never link.
 
@@ -205,7 +106,7 @@ class _Linker:
         self.signatures = np.ascontiguousarray(signatures)
         self.needed = needed
         self.root = np.arange(len(signatures))
-        weights = _mixed(np.arange(1, PLACES + 1, dtype=np.uint64)) | np.uint64(1)
+        weights = spread(np.arange(1, PLACES + 1, dtype=np.uint64)) | np.uint64(1)
         count = min(PLACES - needed + BANDS_OF_A_TEMPLATE, PLACES)
         self.bands = [
             (self.signatures[:, places] * weights[places]).sum(axis=1, dtype=np.uint64)
@@ -218,7 +119,7 @@ class _Linker:
         `agreed` is the number of bands that rows of one group will share after the next one.
         """
         for band in range(next_band, len(self.bands)):
-            keys = _mixed(groups) + self.bands[band][rows]
+            keys = spread(groups) + self.bands[band][rows]
             order = np.argsort(keys, kind="stable")
             sorted_rows, start, size = rows[order], *_runs(keys[order])
             self._verify(sorted_rows, sorted_rows[start])
@@ -273,13 +174,6 @@ def _runs(keys: Numbers) -> tuple[_Rows, _Rows]:
     starts = np.flatnonzero(change)
     lengths = np.diff(np.r_[starts, len(keys)])
     return np.repeat(starts, lengths), np.repeat(lengths, lengths)
-
-
-def _mixed(numbers: Numbers) -> Numbers:
-    """A fixed bijection that spreads numbers over all 64 bits (SplitMix64's last steps)."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
 
 
 def _check(

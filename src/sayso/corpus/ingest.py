@@ -2,124 +2,215 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from sayso.content.events import Event
+import msgspec
+
+from sayso.content.events import AccountUpdate, Upsert
 from sayso.corpus import rejects
-from sayso.corpus.batch import Batch, Report
+from sayso.corpus.batch import Batch
+from sayso.corpus.imported import Report, Rows, count
 from sayso.corpus.store import Store
-from sayso.errors import RefusedError
+from sayso.errors import RefusedError, UsageError
 from sayso.gate.keyset import KeySet
-from sayso.rights import objections, people, tombstones
-from sayso.rights.database import Rights
-from sayso.sources import jsonl
-from sayso.sources.detect import find_files
-from sayso.sources.jsonl import Refused, Rejected
+from sayso.rights import ledger, objections, people, tombstones
+from sayso.rights.database import Rights, now
+from sayso.sources import lines
+from sayso.sources.archive import Member
+from sayso.sources.detect import Export, find
+from sayso.sources.items import Item, Refused, Rejected, Skipped
 from sayso.workspace import Workspace
 
-BATCH = 4000
+BATCH: Final = 8000
+# A batch ends early when its texts are longer than this together: memory stays flat.
+BATCH_CHARACTERS: Final = 4_000_000
+_NESTED: Final = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 
 Progress = Callable[[str, int, int], None]
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """The operator's word on records whose audience nothing tells, with the reason for it."""
+
+    audience: str
+    because: str
+
+
+def look_through(paths: list[Path], progress: Progress | None = None) -> list[Export]:
+    """Open what lies at these paths and read documents through once, storing nothing.
+
+    So damage anywhere is found before anything is stored.
+
+    Raises:
+        InputError: a path cannot be read, is damaged, could harm, or holds nothing known.
+        RefusedError: there is nothing but private messages.
+    """
+    exports = find(paths)
+    content = refused = 0
+    for export in exports:
+        for item in export.read():
+            refused += item.count if isinstance(item, Refused) else 0
+            content += _is_content(item)
+            if content and export.lines_only:
+                break  # lines are taken one by one; a damaged one is rejected by itself
+            if progress and (content + refused) % 5000 == 0:
+                progress(f"{export.tree.name} (looking through)", _bytes_read(export), 0)
+    if refused and not content:
+        raise RefusedError(
+            f"there is nothing but private messages ({refused}); nothing was stored",
+            "Sayso never takes private messages; import posts instead",
+        )
+    return exports
 
 
 def import_paths(
     workspace: Workspace, paths: list[Path], progress: Progress | None = None
 ) -> Report:
-    """Import files and folders of JSON Lines.
+    """Look through and import files, folders and archives."""
+    return import_exports(workspace, look_through(paths, progress), progress)
+
+
+def import_exports(
+    workspace: Workspace,
+    exports: list[Export],
+    progress: Progress | None = None,
+    declared: Declared | None = None,
+) -> Report:
+    """Import what was looked through.
 
     Args:
         workspace: where to.
-        paths: files, or folders searched for *.jsonl and *.ndjson.
-        progress: called with a file's name, bytes read, bytes in all.
-
-    Raises:
-        InputError: a path cannot be read or is no JSON Lines; nothing was imported.
-        RefusedError: there was nothing but private messages; nothing was stored.
+        exports: from `look_through`.
+        progress: called with a name, bytes read, bytes in all.
+        declared: the operator's word on records of unknown audience; it is noted in the ledger.
     """
-    found = [find_files(path) for path in paths]
-    sources = [file for files, _ in found for file in files]
-    report = Report(files=len(sources))
-    other = sum(len(others) for _, others in found)
-    if other:
-        report.skipped["not JSON Lines"] = other
-    total, before = sum(file.stat().st_size for file in sources), 0
-    for file in sources:
-        with file.open("rb") as stream:
-            for _ in _take_in(workspace, jsonl.read_stream(stream, file.name), report):
-                if progress:
-                    progress(file.name, before + stream.tell(), total)
-        before += file.stat().st_size
-    _finish(workspace, report)
+    report = Report(source=", ".join(dict.fromkeys(s.name for e in exports for s in e.sources)))
+    if declared:
+        _note_declared(workspace, declared)
+    for export in exports:
+        total = sum(member.size for member in export.tree.members if member.used)
+        for _ in _take_in(workspace, _declare(export.read(), declared), report):
+            if progress:
+                progress(export.tree.name, _bytes_read(export), total)
+        report.files += sum(member.used for member in export.tree.members)
+        for member in export.tree.members:
+            if not member.used:
+                count(report.skipped, _unused(member))
+    if report.rejected:
+        report.rejects_file = str(rejects.write(workspace, report.rejected))
     return report
 
 
 def import_stream(workspace: Workspace, stream: BinaryIO, name: str, batch: int = BATCH) -> Report:
     """Import lines from an open stream until it ends."""
     report = Report(files=1)
-    for _ in _take_in(workspace, jsonl.read_stream(stream, name), report, batch):
+    for _ in _take_in(workspace, lines.read_stream(stream, name), report, batch):
         pass
-    _finish(workspace, report)
+    if report.rejected:
+        report.rejects_file = str(rejects.write(workspace, report.rejected))
+    messages = sum(report.refused.values())
+    if messages and messages == report.read:
+        raise RefusedError(
+            f"there is nothing but private messages ({messages}); nothing was stored",
+            "Sayso never takes private messages; import posts instead",
+        )
     return report
 
 
 def _take_in(
-    workspace: Workspace,
-    items: Iterator[Event | Rejected | Refused],
-    report: Report,
-    size: int = BATCH,
+    workspace: Workspace, items: Iterator[Item], report: Report, size: int = BATCH
 ) -> Iterator[None]:
     rights, store = Rights(workspace), Store(workspace)
-    batch: list[Event | Rejected | Refused] = []
+    batch: list[Item] = []
+    characters = 0
     for item in items:
         batch.append(item)
-        if len(batch) >= size:
+        if isinstance(item, Upsert):
+            characters += len(item.record.text)
+        if len(batch) >= size or characters >= BATCH_CHARACTERS:
             store_batch(workspace, rights, store, batch, report)
             batch.clear()
+            characters = 0
             yield
     store_batch(workspace, rights, store, batch, report)
     yield
 
 
 def store_batch(
-    workspace: Workspace,
-    rights: Rights,
-    store: Store,
-    items: Iterable[Event | Rejected | Refused],
-    report: Report,
+    workspace: Workspace, rights: Rights, store: Store, items: Iterable[Item], report: Report
 ) -> None:
     """Store one batch; a crash at any point is mended by importing the same batch again."""
-    batch = Batch(workspace)
-    for item in items:
-        batch.add(item, report)
+    batch = Batch(workspace.pseudonyms, items, report)
     with workspace.lock("content", wait=True):
-        gone = batch.known_audiences(store)
         with rights.writing() as connection:
+            batch.look(store, connection)
+            batch.fold()
             people.note_authors(connection, workspace.pseudonyms, batch.seen)
             for change in batch.accounts:
                 people.apply(connection, workspace.pseudonyms, change)
-            objected = KeySet(objections.objectors_in(connection))
-            present = tombstones.find(connection, list(batch.records))
-            keep, stones = batch.split(objected, present, report)
-            tombstones.put(connection, [*stones, *batch.stones(gone)])
-            tombstones.lift(connection, [key for key in keep if key in present])
-        rows, prints = batch.rows(keep)
-        store.fingerprints.upsert(prints)
-        inserted, updated = store.records.upsert(rows, newer="rev")
-        store.records.remove([*batch.gone, *(stone.key for stone in stones)])
-        store.interactions.upsert(batch.interaction_rows(objected))
-        if updated:
-            store.records.erase()  # an edit's old words go from the disk at once
-    report.stored += inserted
-    report.updated += updated
-    report.unchanged += len(rows) - inserted - updated
+            batch.block(KeySet(objections.objectors_in(connection)))
+            batch.purge(store)
+            tombstones.put(connection, batch.new_stones)
+            tombstones.lift(connection, batch.lifted)
+        print_key = (workspace.keys / "pseudonym.key").read_bytes()
+        accounts = [batch.account(record.author) for record in batch.seen]
+        rows = Rows(workspace.pseudonyms, print_key, batch.seen, accounts)
+        store.fingerprints.append_missing(rows.fingerprints())
+        _store_records(store, batch, rows, report)
+        store.interactions.append_missing(batch.reaction_rows())
 
 
-def _finish(workspace: Workspace, report: Report) -> None:
-    if report.rejected:
-        report.rejects_file = str(rejects.write(workspace, report.rejected))
-    messages = report.refused.get(tombstones.DIRECT_MESSAGE, 0)
-    if messages and messages == report.read:
-        raise RefusedError(
-            f"all {messages} records are private messages; nothing was stored",
-            "Sayso never takes private messages; import posts instead",
+def _store_records(store: Store, batch: Batch, rows: Rows, report: Report) -> None:
+    fresh, at = batch.fresh, now()
+    new = {key: record for key, record in fresh.items() if key not in batch.stored}
+    known = {key: record for key, record in fresh.items() if key in batch.stored}
+    store.records.append(rows.records(new, [batch.place(key) for key in new], at))
+    changed = rows.changed(
+        rows.records(known, [batch.place(key) for key in known], at),
+        store.records.find(list(known), store.records.schema.names),
+    )
+    store.records.replace(changed)
+    gone = [stone.key for stone in batch.new_stones if stone.key in batch.stored]
+    store.records.remove(gone)
+    store.interactions.remove(sorted(batch.undone))
+    if len(changed):
+        store.records.erase()  # an edit's old words go from the disk at once
+    report.stored += len(new)
+    report.updated += len(changed)
+    report.unchanged += len(known) - len(changed)
+
+
+def _declare(items: Iterator[Item], declared: Declared | None) -> Iterator[Item]:
+    for item in items:
+        if declared and isinstance(item, Upsert) and item.record.audience == "unknown":
+            yield Upsert(
+                msgspec.structs.replace(
+                    item.record, audience=declared.audience, audience_source="operator"
+                )
+            )
+        else:
+            yield item
+
+
+def _note_declared(workspace: Workspace, declared: Declared) -> None:
+    if not declared.because.strip():
+        raise UsageError(
+            "the audience of records that tell none was declared without a reason",
+            "say why with --because, for the ledger",
         )
+    with Rights(workspace).writing() as connection:
+        ledger.append(connection, "audience", msgspec.to_builtins(declared))
+
+
+def _is_content(item: Item) -> bool:
+    return not isinstance(item, Refused | Rejected | Skipped | AccountUpdate)
+
+
+def _bytes_read(export: Export) -> int:
+    return sum(member.bytes_read for member in export.tree.members if member.used)
+
+
+def _unused(member: Member) -> str:
+    if member.name.lower().endswith(_NESTED):
+        return "archive inside the archive, not opened"
+    return "picture or video without a post" if member.is_media else "file of no use"

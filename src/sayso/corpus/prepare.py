@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 from msgspec import Struct
 
-from sayso.content.record import Medium
+from sayso.content.record import Medium, own_words
 from sayso.corpus import cells
 from sayso.corpus.admission import Judged
 from sayso.corpus.clean import clean
@@ -126,7 +126,8 @@ def _add_to_retrieval(workspace: Workspace, judged: Judged) -> None:
     store = Store(workspace)
     missing = _missing(store.retrieval, judged.records.filter("answerable"))
     if len(missing):
-        rows = [_retrieval_row(row) for row in _records(store, missing)]
+        handles = judged.records.select("key", "handle")
+        rows = [_retrieval_row(row) for row in _records(store, missing.join(handles, on="key"))]
         store.retrieval.append(pl.DataFrame(rows, schema_overrides=_KEYS))
         if len(missing) > INDEX_FROM or not store.retrieval.open().list_indices():
             store.retrieval.index()
@@ -146,18 +147,18 @@ def _drop_stale(table: Table, wanted: pl.DataFrame) -> int:
 
 
 def _records(store: Store, wanted: pl.DataFrame) -> list[dict[str, object]]:
-    frame = store.records.read(_COLUMNS).join(wanted.select("key"), on="key", how="semi")
-    return frame.sort("key").to_dicts()
+    known = wanted.drop("rev")
+    return store.records.read(_COLUMNS).join(known, on="key").sort("key").to_dicts()
 
 
-def _own_words(row: dict[str, object]) -> str:
+def _words(row: dict[str, object]) -> str:
     media = msgspec.json.decode(str(row["media"]), type=tuple[Medium, ...])
-    return "\n".join(part for part in (str(row["text"]), *(m.alt for m in media)) if part)
+    return own_words(str(row["text"]), media)
 
 
 def _corpus_row(row: dict[str, object], exact: dict[int, int]) -> dict[str, object]:
     declared = str(row["language"])
-    cleaned = clean(_own_words(row), declared)
+    cleaned = clean(_words(row), declared)
     return {
         "key": row["key"],
         "rev": row["rev"],
@@ -173,13 +174,13 @@ def _corpus_row(row: dict[str, object], exact: dict[int, int]) -> dict[str, obje
 
 def _retrieval_row(row: dict[str, object]) -> dict[str, object]:
     declared = str(row["language"])
-    text = clean(_own_words(row), declared).text
+    text = clean(_words(row), declared).text
     return {
         "key": row["key"],
         "rev": row["rev"],
         "account_key": row["account_key"],
         "id": row["id"],
-        "handle": str(row["author"]).partition("@")[0].rpartition(":")[2],
+        "handle": row["handle"],
         "service": row["service"],
         "written": row["created_at"] or row["ingested_at"],
         "language": identify(text, declared).code,

@@ -8,7 +8,7 @@ import numpy as np
 
 from sayso.gate.keyset import KeySet
 from sayso.rights.database import now
-from sayso.sources.jsonl import Rejected
+from sayso.sources.items import Rejected
 from sayso.workspace import Workspace, write_atomically
 
 
@@ -16,7 +16,7 @@ def write(workspace: Workspace, rejected: list[Rejected]) -> Path:
     """Write a rejects file: where and why, and the line unless it may be a private message."""
     rows = []
     for line in rejected:
-        row: dict[str, Any] = {"file": line.file, "line": line.line, "reason": line.reason}
+        row: dict[str, Any] = {"file": line.file, "where": line.where, "reason": line.reason}
         if line.raw is not None:
             row["raw"] = line.raw.decode("utf-8", "backslashreplace")
             row["account"] = _account(workspace, line.raw)

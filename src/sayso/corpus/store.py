@@ -10,35 +10,45 @@ from pathlib import Path
 from typing import Any, Final
 
 import lance
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from sayso.workspace import Workspace
 
+MOST_FRAGMENTS: Final = 64  # many small files are slow to read; then they become one
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 
 RECORDS: Final = pa.schema(
     [
         ("id", pa.string()),
         ("key", pa.uint64()),  # pseudonym of the id
-        ("rev", pa.int32()),
+        ("rev", pa.int64()),
         ("service", pa.string()),
         ("surface", pa.string()),
         ("author", pa.string()),
         ("account_key", pa.uint64()),  # 0 = no author
         ("co_authors", pa.int32()),
         ("audience", pa.string()),
+        ("audience_source", pa.string()),
         ("created_at", _MOMENT),
         ("ingested_at", _MOMENT),
         ("date_state", pa.string()),
+        ("edited_at", _MOMENT),
         ("language", pa.string()),
         ("text", pa.string()),
         ("content_warning", pa.string()),
+        ("sensitive", pa.bool_()),
         ("media", pa.string()),  # JSON
         ("reply_to", pa.string()),
         ("reply_key", pa.uint64()),
         ("quote_of", pa.string()),
         ("quote_key", pa.uint64()),
+        ("container", pa.string()),
+        ("mentions", pa.list_(pa.string())),
+        ("tags", pa.list_(pa.string())),
+        ("url", pa.string()),
         ("train_signal", pa.string()),
         ("print_key", pa.uint64()),  # its row in the fingerprints
         ("license", pa.string()),
@@ -72,7 +82,7 @@ INTERACTIONS: Final = pa.schema(
 CORPUS: Final = pa.schema(
     [
         ("key", pa.uint64()),
-        ("rev", pa.int32()),
+        ("rev", pa.int64()),
         ("account_key", pa.uint64()),
         ("service", pa.string()),
         ("written", _MOMENT),
@@ -86,7 +96,7 @@ CORPUS: Final = pa.schema(
 RETRIEVAL: Final = pa.schema(
     [
         ("key", pa.uint64()),
-        ("rev", pa.int32()),
+        ("rev", pa.int64()),
         ("account_key", pa.uint64()),
         ("id", pa.string()),
         ("handle", pa.string()),
@@ -99,19 +109,17 @@ RETRIEVAL: Final = pa.schema(
 
 
 class Table:
-    """One Lance table; rows are found by one column.
+    """One Lance table; `key` names a row.
 
     Args:
         path: the table's folder.
         schema: its columns.
-        by: the column that names a row.
         full_text: a text column to index, if any.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, by: str, full_text: str = "") -> None:
+    def __init__(self, path: Path, schema: pa.Schema, full_text: str = "") -> None:
         self.path = path
         self.schema = schema
-        self.by = by
         self.full_text = full_text
 
     def open(self) -> Any:
@@ -120,29 +128,44 @@ class Table:
             lance.write_dataset(self.schema.empty_table(), str(self.path), mode="create")
         return lance.dataset(str(self.path))
 
-    def upsert(self, rows: Sequence[dict[str, Any]], newer: str = "") -> tuple[int, int]:
-        """Insert rows, or replace those with the same key.
+    def find(self, keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
+        """Return the rows with these keys: only they are read, not the whole table."""
+        dataset = self.open()
+        parts = [pl.DataFrame(schema=_frame_schema(self.schema, columns))]
+        present = self.keys()
+        wanted = np.array(keys, np.uint64)
+        there = wanted[np.isin(wanted, present)] if len(present) else wanted[:0]
+        for start in range(0, len(there), 10_000):
+            listed = ", ".join(str(key) for key in there[start : start + 10_000].tolist())
+            table = dataset.to_table(columns=list(columns), filter=f"key IN ({listed})")
+            parts.append(_frame(table))
+        return pl.concat(parts)
 
-        Args:
-            rows: one dictionary a row; keys are unique among them.
-            newer: a column; a present row is replaced only by a higher value of it. Empty: never.
+    def keys(self) -> NDArray[np.uint64]:
+        """Return the keys of all live rows."""
+        return self.open().to_table(columns=["key"])["key"].to_numpy()  # type: ignore[no-any-return]
 
-        Returns:
-            How many rows were inserted and how many replaced.
-        """
-        if not rows:
-            return 0, 0
-        merge = self.open().merge_insert(self.by).when_not_matched_insert_all()
-        if newer:
-            merge = merge.when_matched_update_all(f"source.{newer} > target.{newer}")
-        done = merge.execute(pa.Table.from_pylist(list(rows), schema=self.schema))
-        return int(done["num_inserted_rows"]), int(done["num_updated_rows"])
-
-    def append(self, frame: pl.DataFrame) -> None:
+    def append(self, rows: pa.Table | pl.DataFrame) -> None:
         """Add rows that are known to be new."""
-        if len(frame):
-            columns = frame.select(self.schema.names).to_arrow().cast(self.schema)
-            lance.write_dataset(columns, str(self.path), schema=self.schema, mode="append")
+        if not len(rows):
+            return
+        if isinstance(rows, pl.DataFrame):
+            rows = rows.select(self.schema.names).to_arrow().cast(self.schema)
+        lance.write_dataset(rows, str(self.path), schema=self.schema, mode="append")
+        dataset = self.open()
+        if len(dataset.get_fragments()) > MOST_FRAGMENTS:
+            dataset.optimize.compact_files()
+
+    def append_missing(self, rows: pa.Table) -> int:
+        """Add those rows whose keys are not there yet; return how many."""
+        new = rows.filter(~np.isin(rows["key"].to_numpy(), self.keys())) if len(rows) else rows
+        self.append(new)
+        return len(new)
+
+    def replace(self, rows: pa.Table) -> None:
+        """Replace the rows that have the keys of these, in one step."""
+        if len(rows):
+            self.open().merge_insert("key").when_matched_update_all().execute(rows)
 
     def delete(self, keys: Sequence[int]) -> None:
         """Mark rows as deleted; `erase` removes them from the disk."""
@@ -170,12 +193,9 @@ class Table:
 
     def read(self, columns: Sequence[str] | None = None, where: str = "") -> pl.DataFrame:
         """Return the live rows."""
-        table = self.open().to_table(
-            columns=list(columns) if columns else None, filter=where or None
+        return _frame(
+            self.open().to_table(columns=list(columns) if columns else None, filter=where or None)
         )
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)  # a table, not a single array
-        return frame
 
     def index(self) -> None:
         """Build the full-text index anew, so that it holds no word of a row that is gone."""
@@ -204,13 +224,23 @@ class Table:
         )
 
 
+def _frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)  # a table, not a single array
+    return frame
+
+
+def _frame_schema(schema: pa.Schema, columns: Sequence[str]) -> pl.Schema:
+    return _frame(pa.schema([schema.field(name) for name in columns]).empty_table()).schema
+
+
 class Store:
     """All tables of a workspace."""
 
     def __init__(self, workspace: Workspace) -> None:
         folder = workspace.content
-        self.records = Table(folder / "records.lance", RECORDS, "key")
-        self.fingerprints = Table(folder / "fingerprints.lance", FINGERPRINTS, "key")
-        self.interactions = Table(folder / "interactions.lance", INTERACTIONS, "key")
-        self.corpus = Table(folder / "corpus.lance", CORPUS, "key")
-        self.retrieval = Table(folder / "retrieval.lance", RETRIEVAL, "key", full_text="text")
+        self.records = Table(folder / "records.lance", RECORDS)
+        self.fingerprints = Table(folder / "fingerprints.lance", FINGERPRINTS)
+        self.interactions = Table(folder / "interactions.lance", INTERACTIONS)
+        self.corpus = Table(folder / "corpus.lance", CORPUS)
+        self.retrieval = Table(folder / "retrieval.lance", RETRIEVAL, full_text="text")

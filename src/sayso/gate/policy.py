@@ -27,6 +27,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     assistant_audiences: tuple[str, ...] = ()
     assistant_surfaces: tuple[str, ...] = ()
+    adult_services: tuple[str, ...] = ()
     unknown_parents: Literal["held", "allowed"] = "held"
     waiting_from: Literal["published", "collected"] = "published"
 

@@ -55,11 +55,14 @@ accounts = Table(
     Column("key", BigInteger, nullable=False, unique=True),  # the account's pseudonym, signed
     Column("service", String, nullable=False),
     Column("person", String, nullable=False, index=True),
+    Column("handle", String, nullable=False, default=""),  # shown instead of the id, if any
     Column("kind", String, nullable=False, default=""),
     Column("age_band", String, nullable=False, default=""),
     Column("age_source", String, nullable=False, default=""),
     Column("state", String, nullable=False, default="active"),
     Column("assistant", Boolean, nullable=False, default=False),
+    Column("train_signal", String, nullable=False, default=""),  # '' | allow | deny | unreadable
+    Index("accounts_by_state", "state"),
 )
 
 objections = Table(
@@ -81,8 +84,8 @@ tombstones = Table(
     "tombstones",
     metadata,
     Column("key", BigInteger, primary_key=True, autoincrement=False),
-    Column("rev", Integer, nullable=False),  # revisions up to this one stay out
-    Column("reason", String, nullable=False),  # deleted | direct-message | objection
+    Column("rev", BigInteger, nullable=False),  # revisions up to this one stay out
+    Column("reason", String, nullable=False),  # of `tombstones`
     Column("account", BigInteger, nullable=False, default=0),
     Column("service", String, nullable=False, default=""),
     Column("audience", String, nullable=False, default="unknown"),
@@ -98,6 +101,35 @@ changes = Table(
     Column("number", Integer, nullable=False),
 )
 
+# Who may hand in events. The keys themselves are not kept: only what recognises one.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),  # keyed, in hexadecimal
+    Column("services", String, nullable=False),  # JSON array; empty = all services
+    Column("created_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+)
+
+# Public keys of the actors of other servers: one that is gone must still be able to delete.
+peer_keys = Table(
+    "peer_keys",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("actor", String, nullable=False),
+    Column("pem", String, nullable=False),
+    Column("fetched_at", UtcTime, nullable=False),
+)
+
+# Signatures of deliveries, until they are too old to be taken a second time.
+seen_signatures = Table(
+    "seen_signatures",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("until", UtcTime, nullable=False, index=True),
+)
+
 ledger = Table(
     "ledger",
     metadata,
@@ -107,6 +139,23 @@ ledger = Table(
     Column("body", String, nullable=False),  # the hashed text itself, too
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+# Live sources: the cursor to go on from (it may hold accounts' numbers), how their listeners are.
+listeners = Table(
+    "listeners",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("cursor", String, nullable=False, default=""),
+    Column("state", String, nullable=False),  # connecting | live | waiting | stopped
+    Column("connected_at", UtcTime),
+    Column("last_event_at", UtcTime),  # at its source
+    Column("last_stored_at", UtcTime),
+    Column("stored", BigInteger, nullable=False, default=0),
+    Column("errors", BigInteger, nullable=False, default=0),
+    Column("last_error", String, nullable=False, default=""),
+    Column("pid", Integer, nullable=False, default=0),
+    Column("heartbeat_at", UtcTime, nullable=False),
 )
 
 

@@ -28,6 +28,8 @@ class Account(Struct, frozen=True):
     age_source: str
     state: str
     assistant: bool
+    handle: str = ""
+    train_signal: str = ""
 
 
 def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[Record]) -> None:
@@ -79,9 +81,11 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
     row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
     values: dict[str, object] = {
         name: value
-        for name in ("service", "person", "kind", "age_band", "state")
+        for name in ("service", "person", "handle", "kind", "age_band", "state", "train_signal")
         if (value := getattr(change, name))
     }
+    if change.train_signal == "unset":
+        values["train_signal"] = ""
     if change.assistant is not None:
         values["assistant"] = change.assistant
     if change.age_band:
@@ -99,8 +103,17 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         connection.execute(
             update(accounts).where(accounts.c.account == change.account).values(values)
         )
+    person = change.person or (row.person if row else change.account)
     if change.person:
-        _carry_objections(connection, {change.account, row.person if row else ""}, change.person)
+        _carry_objections(connection, {change.account, row.person if row else ""}, person)
+    if change.moved_to:
+        apply(connection, pseudonyms, AccountUpdate(change.moved_to, change.service, person))
+
+
+def deleted(connection: Connection) -> set[int]:
+    """Return the pseudonyms of accounts that were deleted on their service."""
+    query = select(accounts.c.key).where(accounts.c.state == "deleted")
+    return {unsigned(key) for key in connection.scalars(query)}
 
 
 def _carry_objections(connection: Connection, before: set[str], person: str) -> None:
@@ -142,8 +155,17 @@ def find(connection: Connection, name: str) -> list[Account]:
     return [_account(row) for row in rows]
 
 
+def handle_of(account: str) -> str:
+    """Return what an account without a handle of its own is called: acct:<this>@service."""
+    return account if account.startswith("did:") else account.partition("@")[0].rpartition(":")[2]
+
+
 def frame(rights: Rights) -> pl.DataFrame:
-    """All accounts as a frame: account_key, person_key (u64), kind, age_band, state, assistant."""
+    """All accounts as a frame.
+
+    account_key and person_key (u64), kind, age_band, age_source, state, assistant, account_signal
+    (the account's own word on training), handle (what it is called in answers).
+    """
     with rights.reading() as connection:
         rows = connection.execute(select(accounts)).all()
     person_key = rights.workspace.pseudonyms.number
@@ -157,6 +179,8 @@ def frame(rights: Rights) -> pl.DataFrame:
                 row.age_source,
                 row.state,
                 row.assistant,
+                row.train_signal,
+                row.handle or handle_of(row.account),
             )
             for row in rows
         ],
@@ -168,6 +192,8 @@ def frame(rights: Rights) -> pl.DataFrame:
             "age_source": pl.String,
             "state": pl.String,
             "assistant": pl.Boolean,
+            "account_signal": pl.String,
+            "handle": pl.String,
         },
         orient="row",
     )

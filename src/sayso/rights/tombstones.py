@@ -13,7 +13,9 @@ from sayso.rights.database import Rights, now, signed, tombstones, unsigned
 DELETED: Final = "deleted"
 DIRECT_MESSAGE: Final = "direct-message"
 OBJECTION: Final = "objection"
-# A deletion and a message are final; an objection's tombstone yields when it was withdrawn.
+ACCOUNT_DELETED: Final = "account-deleted"
+# A deletion and a message are final up to their revision; the others' tombstones yield when the
+# objection was withdrawn, or the account is back, and the record is handed in again.
 FINAL: Final = (DELETED, DIRECT_MESSAGE)
 
 
@@ -30,13 +32,13 @@ class Tombstone(Struct, frozen=True):
 
 
 def put(connection: Connection, stones: Iterable[Tombstone]) -> None:
-    """Set tombstones; a final one stays, an objection's yields to a final one or a higher rev."""
+    """Set tombstones; those that are final stay, unless another final one reaches higher."""
     wanted = {stone.key: stone for stone in stones}
     present = find(connection, list(wanted))
     rows, replaced = [], []
     for key, stone in wanted.items():
         old = present.get(key)
-        if old and (old.reason in FINAL or (stone.reason == OBJECTION and stone.rev <= old.rev)):
+        if old and _outranks(old, stone):
             continue
         row = to_builtins(stone)
         if old:
@@ -51,6 +53,12 @@ def put(connection: Connection, stones: Iterable[Tombstone]) -> None:
         connection.execute(insert(tombstones), rows)
 
 
+def _outranks(old: Tombstone, new: Tombstone) -> bool:
+    if old.reason in FINAL and new.reason not in FINAL:
+        return True
+    return new.rev <= old.rev and (old.reason in FINAL) == (new.reason in FINAL)
+
+
 def lift(connection: Connection, keys: Sequence[int]) -> None:
     """Take tombstones away: their records were handed in again after a withdrawal."""
     for chunk in _chunks(keys):
@@ -59,7 +67,9 @@ def lift(connection: Connection, keys: Sequence[int]) -> None:
 
 def find(connection: Connection, keys: Sequence[int]) -> dict[int, Tombstone]:
     """Return the tombstones among these record keys."""
-    found = {}
+    found: dict[int, Tombstone] = {}
+    if connection.execute(select(tombstones.c.key).limit(1)).first() is None:
+        return found
     for chunk in _chunks(keys):
         for row in connection.execute(select(tombstones).where(tombstones.c.key.in_(chunk))):
             key = unsigned(row.key)
@@ -88,6 +98,6 @@ def frame(rights: Rights) -> pl.DataFrame:
 
 
 def _chunks(keys: Sequence[int]) -> Iterable[list[int]]:
-    # SQLite takes a limited number of parameters in one statement.
-    for start in range(0, len(keys), 500):
-        yield [signed(key) for key in keys[start : start + 500]]
+    # Databases take a limited number of parameters in one statement (SQLite 32,766).
+    for start in range(0, len(keys), 10_000):
+        yield [signed(key) for key in keys[start : start + 10_000]]

@@ -11,9 +11,12 @@ from starlette.exceptions import HTTPException
 from sayso import __version__
 from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
-from sayso.web import api, openai, service
+from sayso.web import actor, api, inbox, ingest, openai, service
 from sayso.web.answering import BusyError
 from sayso.web.failures import ApiError, Failsafe, respond, response_for
+from sayso.web.inbox import Box
+from sayso.web.ingest import Door
+from sayso.web.intake import Intake
 from sayso.web.pages import chat, objection, transparency
 from sayso.web.security import Guard, SecurityHeaders
 from sayso.web.site import Site
@@ -51,18 +54,25 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     )
     for kind in HANDLED:
         app.add_exception_handler(kind, respond)
-    app.state.site = Site.make(workspace, assistant)
+    site = app.state.site = Site.make(workspace, assistant)
+    intake = Intake(workspace, site.rights)
+    app.state.door = Door(workspace.settings.ingest, site.rights, intake)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
     app.add_middleware(SecurityHeaders)
     for router in (
         openai.router,
         api.router,
+        ingest.router,
         chat.router,
         objection.router,
         transparency.router,
         service.router,
     ):
         app.include_router(router)
+    if workspace.settings.inbox.enabled:
+        app.state.inbox = Box(workspace.settings.inbox, site.rights, intake)
+        app.include_router(inbox.router)
+        app.include_router(actor.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

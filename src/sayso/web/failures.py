@@ -1,4 +1,4 @@
-"""Errors as answers: OpenAI's shape under /v1, RFC 9457 under /api, a page elsewhere."""
+"""Errors as answers: OpenAI's shape under /v1, RFC 9457 for other programs, a page elsewhere."""
 
 import logging
 import traceback
@@ -26,6 +26,7 @@ STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
     (SaysoError, 500),
 )
 RETRY_AFTER_SECONDS: Final = 5
+PROGRAMS: Final = ("/api/", "/ingest/", "/inbox", "/actor", "/.well-known/")
 log = logging.getLogger("sayso.web")
 
 
@@ -122,7 +123,7 @@ def response_for(request: Request, error: Exception) -> Response:
         body = api_error_body(known.message, known.status, known.code, known.param)
         return JSONResponse(body, known.status, headers)
     status, text = _problem(error)
-    if path.startswith("/api/"):
+    if path.startswith(PROGRAMS):
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": text}
         return JSONResponse(problem, status, headers, media_type="application/problem+json")
     response = page(request, "error.html", status=status, path="/")

@@ -1,0 +1,110 @@
+"""Keys by which programs hand in events: shown once, kept as keyed hashes alone."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Row, insert, select, update
+
+from sayso.errors import UsageError
+from sayso.rights.database import Rights, api_keys, now
+
+MARK: Final = "sayso_"  # so that leaked ones can be searched for
+_NAME: Final = re.compile(r"[\w.-]{1,64}")
+
+
+class ApiKey(Struct, frozen=True):
+    """What is known of a key; `services` are those whose records it may hand in, () for all."""
+
+    name: str
+    services: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    @property
+    def told(self) -> str:
+        """What it is for and whether it is still good, in one line."""
+        scope = ", ".join(self.services) or "all services"
+        state = f"; revoked {self.revoked_at:%Y-%m-%d}" if self.revoked_at else ""
+        return f"{scope}; added {self.created_at:%Y-%m-%d}{state}"
+
+
+def add(rights: Rights, name: str, services: Sequence[str] = ()) -> str:
+    """Make a key and return it: the only time that anybody sees it.
+
+    Raises:
+        UsageError: the name is no plain word, or was used before, be it revoked since.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "a key's name is at most 64 letters, digits, '.', '_' or '-'",
+            "as in `sayso keys add forum`",
+        )
+    key = MARK + secrets.token_urlsafe(32)
+    row = {
+        "name": name,
+        "hash": _hash(rights, key),
+        "services": msgspec.json.encode(sorted(set(services))).decode(),
+        "created_at": now(),
+    }
+    with rights.writing() as connection:
+        if connection.execute(select(api_keys).where(api_keys.c.name == name)).first():
+            raise UsageError(
+                f"there is a key of this name already: {name}", "see `sayso keys list`"
+            )
+        connection.execute(insert(api_keys).values(row))
+    return key
+
+
+def find(rights: Rights, key: str) -> ApiKey | None:
+    """Return what is known of a key, None if it is none or was revoked.
+
+    It takes as long whether and where a key fits.
+    """
+    given = _hash(rights, key)
+    with rights.reading() as connection:
+        rows = connection.execute(select(api_keys)).all()
+    fitting = [row for row in rows if hmac.compare_digest(row.hash, given)]
+    return next((_api_key(row) for row in fitting if row.revoked_at is None), None)
+
+
+def list_all(rights: Rights) -> list[ApiKey]:
+    """Return all keys, oldest first, revoked ones included."""
+    with rights.reading() as connection:
+        return [
+            _api_key(row)
+            for row in connection.execute(select(api_keys).order_by(api_keys.c.created_at))
+        ]
+
+
+def revoke(rights: Rights, name: str) -> ApiKey:
+    """Make a key worthless from now on.
+
+    Raises:
+        UsageError: there is no key of this name, or it was revoked before.
+    """
+    with rights.writing() as connection:
+        fitting = select(api_keys).where(api_keys.c.name == name, api_keys.c.revoked_at.is_(None))
+        row = connection.execute(fitting).first()
+        if row is None:
+            raise UsageError(f"there is no valid key of this name: {name}", "see `sayso keys list`")
+        at = now()
+        connection.execute(update(api_keys).where(api_keys.c.name == name).values(revoked_at=at))
+    return msgspec.structs.replace(_api_key(row), revoked_at=at)
+
+
+def _hash(rights: Rights, key: str) -> str:
+    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    encoded = key.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"api-key").hexdigest()
+
+
+def _api_key(row: Row[*tuple[Any, ...]]) -> ApiKey:
+    services = msgspec.json.decode(row.services, type=tuple[str, ...])
+    return ApiKey(row.name, services, row.created_at, row.revoked_at)
