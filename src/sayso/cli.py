@@ -314,6 +314,29 @@ def export(context: _Context, person: str, out: Any) -> None:
         out.write(line + b"\n")
 
 
+@cli.command("export-records")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "activitystreams"]),
+    default="jsonl",
+    show_default=True,
+    help="Sayso's own lines, or one collection that other software reads, too.",
+)
+@click.option("--out", type=click.File("wb"), default="-", help="File to write; default stdout.")
+@click.option("--to", "recipient", default="", help="Who gets it; noted in the ledger.")
+@click.pass_obj
+def export_records(context: _Context, form: Any, out: Any, recipient: str) -> None:
+    """Write all stored records, so that `sayso import` reads them back the same.
+
+    But for those of people who object, and of accounts that are private, opted out or gone.
+    """
+    from sayso.corpus.export import records
+
+    for piece in records(context.open(), form, recipient):
+        out.write(piece)
+
+
 @cli.command()
 @click.argument("action", type=click.Choice(["list", "show", "diff", "use"]))
 @click.argument("name", required=False)

@@ -30,15 +30,17 @@ class Pseudonyms:
                 "restore keys/pseudonym.key from a back-up",
             )
         self._key = key
+        self._hashes: dict[str, hashlib.blake2b] = {}
 
     def number(self, kind: str, value: str) -> int:
         """Return a 64-bit pseudonym of `value`; `kind` keeps people, accounts, records apart."""
-        digest = hashlib.blake2b(
-            value.encode("utf-8", "surrogatepass"),
-            digest_size=8,
-            key=self._key,
-            person=kind.encode(),
-        )
+        begun = self._hashes.get(kind)
+        if begun is None:
+            # The key fills a block of its own; it is hashed once, not for every name.
+            begun = hashlib.blake2b(digest_size=8, key=self._key, person=kind.encode())
+            self._hashes[kind] = begun
+        digest = begun.copy()
+        digest.update(value.encode("utf-8", "surrogatepass"))
         return int.from_bytes(digest.digest(), "big")
 
     def name(self, kind: str, value: str) -> str:

@@ -113,3 +113,18 @@ def test_more_authors_than_a_statement_takes(town):
 def test_pseudonyms_survive_the_databases_signed_integers(number):
     assert -(2**63) <= signed(number) < 2**63
     assert unsigned(signed(number)) == number
+
+
+def test_each_statement_stands_until_it_is_taken_back_itself(town):
+    def said(signal: str, statement: str = "") -> str:
+        town.told("member-1@square", train_signal=signal, statement=statement)
+        return town.account("member-1@square").train_signal
+
+    assert said("allow", "one lexicon") == "allow"
+    assert said("deny", "another") == "deny"
+    assert said("allow", "one lexicon") == "deny"
+    assert said("unset", "one lexicon") == "deny"
+    assert said("unreadable") == "deny"
+    assert said("allow", "another") == "unreadable"
+    assert said("unset") == "allow"
+    assert said("unset", "another") == ""

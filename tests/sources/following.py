@@ -27,6 +27,7 @@ class Follower:
     def __init__(self, feed: Feed, cursor: str = "") -> None:
         self.stop = threading.Event()
         self.arrived: list[Arrived] = []
+        self.ticks = 0  # how often nothing came for a while
         self._arrivals: Iterator[Arrived | None] = feed.follow(cursor, self.stop)
 
     @property
@@ -42,7 +43,9 @@ class Follower:
         deadline = time.monotonic() + seconds
         while not enough():
             assert time.monotonic() < deadline, "it did not come to that"
-            if (arrived := next(self._arrivals)) is not None:
+            if (arrived := next(self._arrivals)) is None:
+                self.ticks += 1
+            else:
                 self.arrived.append(arrived)
         return self.items
 

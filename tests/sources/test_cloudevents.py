@@ -268,3 +268,17 @@ def test_no_byte_of_a_private_message_is_kept_with_a_reject(data, cut):
         for item in read(body):
             assert isinstance(item, Rejected | Refused)
             assert MARKER not in str(item)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        POST | {"co_authors": 10**12},
+        POST | {"co_authors": -1},
+        POST | {"rev": 2**63},
+        {"type": "net.content.delete", "data": {"id": "post-1", "rev": 2**63}},
+        {"type": "net.content.delete", "data": {"id": "post-1", "rev": 0}},
+    ],
+)
+def test_numbers_that_no_table_holds_are_rejected(body):
+    assert "out of range" in reason(body)

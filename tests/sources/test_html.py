@@ -1,5 +1,6 @@
 """HTML to text: what a reader sees, whatever the markup; and never a hang or a crash."""
 
+import contextlib
 import time
 
 import pytest
@@ -93,10 +94,8 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_markup_is_refused_or_read_at_once(kind):
     began = time.process_time()
-    try:
+    with contextlib.suppress(TangledError):
         to_text(HOSTILE[kind])
-    except TangledError:
-        pass
     assert time.process_time() - began < 2
 
 
@@ -114,8 +113,8 @@ PIECES = st.sampled_from(
     "<p> </p> <b> </b> <i> </i> <a> </a> <br> <br/> <ul> </ul> <ol> </ol> <li> </li> <pre> </pre> "
     "<div> </div> <blockquote> </blockquote> <span> </span> <h1> </h1> <h2> </h2> <dl> </dl> <dt> "
     "</dt> <dd> </dd> <code> </code> <q> </q> <section> </section> <summary> </summary> <em> </em> "
-    "<details> </details> <small> </small> <figure> </figure> <center> </center> <table> </table> <tr> <td> <caption> <form> </form>"
-    .split()
+    "<details> </details> <small> </small> <figure> </figure> <center> </center> <table> "
+    "</table> <tr> <td> <caption> <form> </form>".split()
 )  # fmt: skip
 WORDS = st.one_of(st.text("ab \n\t", max_size=4), st.sampled_from(["&amp;", "&#39;", "&lt;p&gt;"]))
 

@@ -171,7 +171,8 @@ def test_a_line_that_is_too_long_is_passed_over_whole(times):
 
 def test_every_line_of_the_sample_can_be_read():
     for path in sorted(SAMPLE.glob("*.jsonl")):
-        assert not [item for item in read(path.read_bytes()) if isinstance(item, Rejected)], path.name
+        items = read(path.read_bytes())
+        assert not [item for item in items if isinstance(item, Rejected)], path.name
 
 
 @needs_community

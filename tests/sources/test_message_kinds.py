@@ -10,7 +10,7 @@ from sayso.content.events import Upsert
 from sayso.sources import messages
 from sayso.sources.items import Refused
 from sayso.sources.messages import kind_by_content, kind_by_path
-from tests.sources.trees import LOOSE, as_bytes, everything, put, zipped
+from tests.sources.trees import LEAVES, as_bytes, everything, put, zipped
 
 SECRET = "zwiebelfisch"
 
@@ -384,7 +384,9 @@ def laid_out(draw: st.DrawFn) -> bytes:
         return content
     value = json.loads(content)
     outer = [value] if isinstance(value, dict) else value
-    more = draw(st.dictionaries(st.sampled_from(["id", "type", "text", "data"]), LOOSE, max_size=2))
+    more = draw(
+        st.dictionaries(st.sampled_from(["id", "type", "text", "data"]), LEAVES, max_size=2)
+    )
     outer[0] = dict(draw(st.permutations([*(more | outer[0]).items()])))
     value = outer[0] if isinstance(value, dict) else outer
     return json.dumps(value, indent=draw(st.sampled_from([None, 1]))).encode()
@@ -407,4 +409,4 @@ def test_of_private_files_nothing_can_be_read_whatever_they_are_called(
     assert not any(isinstance(item, Upsert) for item in items)
     assert SECRET not in repr(items)
     refused = sum(item.count for item in items if isinstance(item, Refused))
-    assert refused == len(files)
+    assert refused >= len(files)

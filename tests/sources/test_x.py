@@ -309,6 +309,15 @@ def test_without_a_list_of_circle_tweets_those_of_their_time_may_be_some(fields,
     assert one(TWEET | fields, twitter_circle_tweet=circles).audience == audience
 
 
+def test_a_list_of_circle_tweets_with_gaps_is_not_the_whole_list():
+    for gap in ({"full_text": "x"}, "x", TWEET | {"full_text": "\ud83d"}):
+        listed = tweets(gap, {"id_str": "1600000000000000002"}, variable="twitter_circle_tweet")
+        files = archive(
+            TWEET | CIRCLE, TWEET | {"id_str": "1600000000000000002"}, twitter_circle_tweet=listed
+        )
+        assert [record.audience for record in records(read(files))] == ["unknown"]
+
+
 BEFORE, AFTER = "2024-01-01T00:00:00.000Z", "2024-06-01T00:00:00.000Z"
 
 

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from sayso.workspace import Pseudonyms
 
 # Columns that hold a record's field under the same name.
 _PLAIN = [name for name in RECORDS.names if name in Record.__struct_fields__ and name != "media"]
+_plain_fields = attrgetter(*_PLAIN)
 
 
 class Report(Struct):
@@ -92,9 +94,8 @@ class Rows:
             at: the moment they came in.
         """
         records = list(chosen.values())
-        columns: dict[str, object] = {
-            name: [getattr(record, name) for record in records] for name in _PLAIN
-        }
+        fields = list(zip(*map(_plain_fields, records), strict=True)) or [()] * len(_PLAIN)
+        columns: dict[str, object] = dict(zip(_PLAIN, fields, strict=True))
         columns |= {
             "key": np.fromiter(chosen, np.uint64),
             "account_key": self._accounts[places],

@@ -61,8 +61,17 @@ accounts = Table(
     Column("age_source", String, nullable=False, default=""),
     Column("state", String, nullable=False, default="active"),
     Column("assistant", Boolean, nullable=False, default=False),
-    Column("train_signal", String, nullable=False, default=""),  # '' | allow | deny | unreadable
+    Column("train_signal", String, nullable=False, default=""),  # the strictest of its statements
     Index("accounts_by_state", "state"),
+)
+
+# An account's own words on training, each until it is taken back: 'allow', 'deny', 'unreadable'.
+statements = Table(
+    "statements",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("signal", String, nullable=False),
 )
 
 objections = Table(

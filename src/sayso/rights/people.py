@@ -5,14 +5,23 @@ from collections.abc import Iterable
 
 import polars as pl
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record
-from sayso.rights.database import Rights, accounts, note_change, objections, signed, unsigned
+from sayso.rights.database import (
+    Rights,
+    accounts,
+    note_change,
+    objections,
+    signed,
+    statements,
+    unsigned,
+)
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
+STRICTNESS = ("", "allow", "unreadable", "deny")
 AGE_BY_OPERATOR = "operator's attestation"
 
 
@@ -81,11 +90,11 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
     row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
     values: dict[str, object] = {
         name: value
-        for name in ("service", "person", "handle", "kind", "age_band", "state", "train_signal")
+        for name in ("service", "person", "handle", "kind", "age_band", "state")
         if (value := getattr(change, name))
     }
-    if change.train_signal == "unset":
-        values["train_signal"] = ""
+    if change.train_signal:
+        values["train_signal"] = _state(connection, change)
     if change.assistant is not None:
         values["assistant"] = change.assistant
     if change.age_band:
@@ -108,6 +117,17 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         _carry_objections(connection, {change.account, row.person if row else ""}, person)
     if change.moved_to:
         apply(connection, pseudonyms, AccountUpdate(change.moved_to, change.service, person))
+
+
+def _state(connection: Connection, change: AccountUpdate) -> str:
+    """Note one of an account's statements on training; return the strictest that stands."""
+    theirs = statements.c.account == change.account
+    connection.execute(delete(statements).where(theirs, statements.c.name == change.statement))
+    if change.train_signal != "unset":
+        row = {"account": change.account, "name": change.statement, "signal": change.train_signal}
+        connection.execute(insert(statements).values(row))
+    standing = connection.scalars(select(statements.c.signal).where(theirs)).all()
+    return max(standing, key=STRICTNESS.index, default="")
 
 
 def deleted(connection: Connection) -> set[int]:

@@ -39,6 +39,7 @@ _PRIVATE: Final = frozenset({"ChatMessage", "EncryptedMessage"})
 _POSTS: Final = _PRIVATE | set(OBJECTS)
 _ACTORS: Final = frozenset(actors.KINDS)
 EXTENSION: Final = "sayso:"
+ACCOUNT: Final = f"{EXTENSION}account"
 
 
 def fits(fields: dict[str, Any]) -> bool:
@@ -90,6 +91,8 @@ def _items(fields: dict[str, Any], origin: Origin, name: str, where: str) -> Ite
     elif found & _WRITES:
         for part in values.many(fields.get("object")) or [None]:
             yield from _written(fields, part, origin)
+    elif origin.ours and ACCOUNT in fields:
+        yield _own_account(fields[ACCOUNT])
     elif found & _ACTORS:
         yield from actors.updates(fields)
     elif found & _ACTS:
@@ -167,6 +170,15 @@ def _extended(record: Record, fields: dict[str, Any]) -> Item:
     if isinstance(item, Rejected):
         raise UnfitError(item.reason)
     return item
+
+
+def _own_account(data: Any) -> Item:
+    """Return what Sayso itself wrote of an account."""
+    line = msgspec.json.encode({"type": "net.account.update", "data": data})
+    item = jsonl.parse_line(line, "", 0)
+    if isinstance(item, AccountUpdate):
+        return item
+    raise UnfitError("an account that cannot be read")
 
 
 def _refused(fields: dict[str, Any]) -> Refused:

@@ -19,7 +19,7 @@ from sayso.errors import InputError
 from sayso.sources import messages, packed
 from sayso.sources.items import Refused
 
-HEAD: Final = 64 * 1024
+HEAD: Final = 16 * 1024
 _ZIP: Final = b"PK\x03\x04"
 _MEDIA: Final = re.compile(
     r"\.(jpe?g|png|gif|webp|heic|avif|bmp|svg|mp4|mov|webm|m4v|avi|mkv|mp3|m4a|ogg|opus|wav|aac|"
@@ -75,7 +75,7 @@ class Member:
 
     @cached_property
     def head(self) -> bytes:
-        """Its first 64 KiB."""
+        """Its first 16 KiB."""
         with io.BufferedReader(_Guarded(self, self._open())) as stream:
             return stream.read(HEAD)
 

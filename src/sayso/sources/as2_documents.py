@@ -36,7 +36,7 @@ def _is_document(member: Member) -> bool:
     shape = outline(member.head)
     keys = {*shape.keys, *shape.first}
     named = "@context" in keys and NAMESPACE.encode() in member.head
-    return named or ("type" in shape.keys and not keys.isdisjoint(_ITEMS))
+    return named or (not keys.isdisjoint(_ITEMS) and b'Collection"' in member.head)
 
 
 def _is_lines(member: Member) -> bool:

@@ -80,7 +80,8 @@ def record_of(
     here, theirs = values.host(identity), values.host(writer)
     if here and theirs and here != theirs and not origin.ours:
         raise UnfitError("a post with the address of another host than its author's")
-    created_at, date_state = values.moment(post.get("published") or activity.get("published"))
+    own = post.get("published")
+    created_at, date_state = values.moment(activity.get("published") if own is None else own)
     edited_at = _edited(post, activity, created_at)
     text, language = _text(post)
     reply_to = _reply_to(post)
@@ -200,7 +201,7 @@ def _reply_to(post: dict[str, Any]) -> str:
     said = values.one(post.get("inReplyTo"))
     address = values.identifier(said)
     # Whether a comment may be used hangs on what it replies to.
-    if said and not address:
+    if said not in (None, "") and not address:
         raise UnfitError("a reply to something that it does not name")
     return address
 

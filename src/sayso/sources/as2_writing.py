@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from sayso.content.events import AccountUpdate, Upsert
 from sayso.content.record import Medium, Record
 from sayso.sources import as2_values as values
 from sayso.sources import jsonl_out
-from sayso.sources.activitystreams import EXTENSION
+from sayso.sources.activitystreams import ACCOUNT, EXTENSION
+from sayso.sources.as2_actors import KINDS
 from sayso.sources.as2_posts import Origin, record_of
 from sayso.sources.as2_values import UnfitError
 
@@ -53,12 +55,27 @@ def activity(record: Record) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value}
 
 
-def collection(records: Iterable[Record]) -> Iterator[bytes]:
-    """Yield an OrderedCollection of records' activities piece by piece, one activity a line."""
+def actor(told: AccountUpdate) -> dict[str, Any]:
+    """Return what is known of an account as an actor, without its `@context`."""
+    kind = next((name for name, ours in KINDS.items() if ours == told.kind), "Person")
+    made = {
+        "id": told.account,
+        "type": kind,
+        "preferredUsername": told.handle,
+        ACCOUNT: msgspec.json.decode(jsonl_out.line(told))["data"],
+    }
+    if told.train_signal == "deny":
+        made["indexable"] = False
+    return {name: value for name, value in made.items() if value != ""}
+
+
+def collection(events: Iterable[AccountUpdate | Upsert]) -> Iterator[bytes]:
+    """Yield an OrderedCollection of accounts and records piece by piece, each in a line."""
     head = {"@context": CONTEXT, "type": "OrderedCollection", VERSION: 1}
     yield msgspec.json.encode(head)[:-1] + b',"orderedItems":['
-    for number, record in enumerate(records):
-        yield (b",\n" if number else b"\n") + msgspec.json.encode(activity(record))
+    for number, event in enumerate(events):
+        part = activity(event.record) if isinstance(event, Upsert) else actor(event)
+        yield (b",\n" if number else b"\n") + msgspec.json.encode(part)
     yield b"\n]}\n"
 
 

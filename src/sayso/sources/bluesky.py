@@ -30,8 +30,11 @@ SERVICE: Final = "bluesky"
 POST: Final = "app.bsky.feed.post"
 PROFILE: Final = "app.bsky.actor.profile"
 REACTIONS: Final = {"app.bsky.feed.like": "like", "app.bsky.feed.repost": "share"}
+# The longest at-uri of a post, about 800 characters, is shorter than the longest id.
+LONGEST_DID: Final = 256
 NOT_CONTENT: Final = "not content"
 _DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
+_KEY: Final = re.compile(r"[a-zA-Z0-9._~:-]{1,512}")
 _LANGUAGE: Final = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,4}")
 _SIGNED_OUT: Final = ("!no-unauthenticated", "!hide")
 _BOT: Final = "bot"
@@ -62,8 +65,8 @@ def is_content(collection: str) -> bool:
 def content(origin: Origin, collection: str, key: str, fields: Any, file: str, where: str) -> Item:
     """Return what a record of an `is_content` collection is; `file` and `where` name it if bad."""
     uri = origin.uri(collection, key)
-    if not key or len(uri) > LONGEST_ID:
-        return Rejected(file, where, f"its id is empty or longer than {LONGEST_ID} characters")
+    if not is_key(key):
+        return Rejected(file, where, "its name is no record key")
     if not isinstance(fields, dict):
         return Rejected(file, where, "not a record: expected an object")
     try:
@@ -78,14 +81,19 @@ def passed_over(origin: Origin, collection: str, key: str) -> Refused | Skipped:
     """Return what becomes of a record that is neither content nor about the account."""
     # Whether one takes messages at all is a public setting; whatever else is of chats is private.
     if collection.startswith("chat.bsky.") and collection != "chat.bsky.actor.declaration":
-        uri = origin.uri(collection, key)
-        return Refused(messages.BLUESKY, uri if len(uri) <= LONGEST_ID else "")
+        uri = origin.uri(collection, key) if is_key(key) and len(collection) <= LONGEST_DID else ""
+        return Refused(messages.BLUESKY, uri)
     return Skipped(NOT_CONTENT)
 
 
 def is_did(value: object) -> bool:
     """Whether a value is a decentralised identifier, as accounts have."""
-    return isinstance(value, str) and len(value) <= LONGEST_ID and bool(_DID.fullmatch(value))
+    return isinstance(value, str) and len(value) <= LONGEST_DID and bool(_DID.fullmatch(value))
+
+
+def is_key(value: str) -> bool:
+    """Whether a text is a record key, as the protocol allows them."""
+    return bool(_KEY.fullmatch(value))
 
 
 def profile(fields: Any) -> tuple[str, str]:
@@ -111,7 +119,8 @@ def _post(origin: Origin, uri: str, key: str, fields: dict[str, Any]) -> Record:
         raise _UnusableError(f"its words are more than {LONGEST_TEXT} characters")
     labels = _self_labels(fields)
     asked = _audience(labels or ())
-    audience = "unknown" if labels is None else asked or origin.audience
+    known = labels is not None and origin.audience != "unknown"
+    audience = (asked or origin.audience) if known else "unknown"
     warnings = [label for label in labels or () if not label.startswith("!")]
     created_at, date_state = moment(fields.get("createdAt"))
     tags = fields.get("tags")
@@ -122,7 +131,7 @@ def _post(origin: Origin, uri: str, key: str, fields: dict[str, Any]) -> Record:
         author=origin.did,
         age_band="",
         audience=audience,
-        audience_source="" if audience == "unknown" else "asserted" if asked else "derived",
+        audience_source=("asserted" if asked else "derived") if known else "",
         created_at=created_at,
         date_state=date_state,
         edited_at=origin.edited_at,

@@ -37,14 +37,7 @@ class _Repository(Protocol):
 
 def claims(tree: Tree) -> bool:
     """Whether a tree has a repository in it."""
-    return any(
-        car.is_car(member.head)
-        or (
-            (file := _FILE.fullmatch(member.name)) is not None
-            and file["collection"].startswith(_KNOWN)
-        )
-        for member in tree.members
-    )
+    return any(car.is_car(member.head) for member in tree.members) or bool(_roots(tree))
 
 
 def read(tree: Tree) -> Iterator[Item]:
@@ -70,13 +63,14 @@ def _items(repository: _Repository, name: str) -> Iterator[Item]:
     for number, (path, entry) in enumerate(repository.entries(), 1):
         collection, _, key = path.partition("/")
         if bluesky.is_content(collection):
-            where = f"item {number}"
+            alone = isinstance(entry, Member)  # in a file of its own
+            file, where = (entry.name, "item 1") if alone else (name, f"item {number}")
             try:
                 fields = repository.record(entry, where)
             except UnreadableError as error:
-                yield Rejected(name, where, error.reason)
+                yield Rejected(file, where, error.reason)
             else:
-                yield bluesky.content(origin, collection, key, fields, name, where)
+                yield bluesky.content(origin, collection, key, fields, file, where)
         elif isinstance(other := bluesky.passed_over(origin, collection, key), Refused):
             yield other
         elif collection not in _ABOUT_ACCOUNTS:

@@ -64,16 +64,6 @@ def streamed(collection: str, key: str, fields: object) -> str:
     return said
 
 
-def is_account_wide(collection: str, key: str) -> bool:
-    """Whether a record of this name can only be the account's word on everything.
-
-    Of one that is deleted the name is all that is left.
-    """
-    return (collection == PREFERENCE and key == "self") or (
-        collection == INTENTS and not key.startswith("did:")
-    )
-
-
 def _combined(statements: list[Statement]) -> str:
     """Resolve by use: a statement on posts before one on the account, as the lexicon has it."""
     ours = [statement for statement in statements if statement.scope != "others"]

@@ -2,7 +2,7 @@
 
 A CAR (CARv1) is a header and blocks in any order; the repository in it is a Merkle search tree, its
 root in a signed commit. So the file is first copied to an unnamed temporary file, where each block
-is checked against its hash; memory holds only where each lies, some 170 bytes a block. Sources:
+is checked against its hash; memory holds only where each lies, some 140 bytes a block. Sources:
 ipld.io/specs/transport/car/carv1, atproto.com/specs/repository.
 """
 

@@ -37,26 +37,26 @@ _ENDING: Final = re.compile(
 
 def claims(tree: Tree) -> bool:
     """Whether a tree has posts of a Discourse forum."""
-    return any(_has_posts(member) or discourse_dump.is_dump(member) for member in tree.members)
+    return any(
+        _shape(member) not in ("", "facts") or discourse_dump.is_dump(member)
+        for member in tree.members
+    )
 
 
 def read(tree: Tree) -> Iterator[Item]:
     """Read the posts of a tree; topics and categories first, wherever they stand."""
     name = _ENDING.sub("", tree.name).lower() or "forum"
-    documents = {member.name: member for member in filter(_shape, tree.members)}
-    hosts = _hosts(list(documents.values()), name)
+    shapes = {member.name: shape for member in tree.members if (shape := _shape(member))}
+    documents = [member for member in tree.members if member.name in shapes]
+    hosts = _hosts(documents, name)
     forums = {host: Forum(host) for host in hosts.values()}
-    for path, member in documents.items():
-        _take_facts(member, forums[hosts[path]])
-    for path, member in documents.items():
-        if _has_posts(member):
-            yield from _posts(member, forums[hosts[path]])
+    for member in documents:
+        _take_facts(member, forums[hosts[member.name]])
+    for member in documents:
+        if (shape := shapes[member.name]) != "facts":
+            yield from _posts(member, shape, forums[hosts[member.name]])
     for member in filter(discourse_dump.is_dump, tree.members):
         yield from discourse_dump.read(member, name)
-
-
-def _has_posts(member: Member) -> bool:
-    return _shape(member) not in ("", "facts")
 
 
 def _shape(member: Member) -> str:
@@ -127,11 +127,11 @@ def _take_list(fields: dict[str, Any], forum: Forum) -> None:
         forum.add_topic(topic)
 
 
-def _posts(member: Member, forum: Forum) -> Iterator[Item]:
+def _posts(member: Member, shape: str, forum: Forum) -> Iterator[Item]:
     """Read the posts of a document, each as it comes."""
     with member.open() as stream:
         document = Document(stream, member.name)
-        match _shape(member):
+        match shape:
             case "list":
                 yield from _each(document, forum, member.name)
             case "post":

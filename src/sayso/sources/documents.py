@@ -14,6 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 from msgspec import Struct
@@ -112,10 +113,10 @@ class Document:
     def skip(self) -> None:
         """Pass over the next value, whatever its size."""
         match self._next():
-            case "{" if not self._skip_in_buffer():
+            case "{" if self.value_in_buffer() is None:
                 for _ in self.entries():
                     self.skip()
-            case "[" if not self._skip_in_buffer():
+            case "[" if self.value_in_buffer() is None:
                 for _ in self.elements():
                     self.skip()
             case "{" | "[":
@@ -123,13 +124,16 @@ class Document:
             case _:
                 self._piece()
 
-    def _skip_in_buffer(self) -> bool:
-        """Pass over a value that lies in the buffer as a whole: many times faster."""
+    def value_in_buffer(self) -> Any:
+        """Take an object or array if it lies in the buffer as a whole: many times faster.
+
+        Otherwise return None; then nothing was taken.
+        """
         try:
-            self._at = _decode(self._text, self._at)[1]
+            value, self._at = _decode(self._text, self._at)
         except (ValueError, RecursionError):
-            return False
-        return True
+            return None
+        return value
 
     def end(self) -> None:
         """Make sure that nothing follows the document's value."""
@@ -248,12 +252,13 @@ class Outline(Struct, frozen=True):
     first: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def outline(head: bytes) -> Outline:
     """Tell what a document is from its first bytes, which may end anywhere."""
     document = Document(io.BytesIO(head), "head")
     keys: list[str] = []
-    root = ""
     first: list[str] = []
+    root = ""
     try:
         root = document.kind()
         if root == "[":
@@ -261,20 +266,23 @@ def outline(head: bytes) -> Outline:
         elif root == "{":
             for key in document.entries():
                 keys.append(key)
-                if not first and document.kind() == "[":
-                    first += _first_keys(document)
-                else:
+                if document.kind() != "[" or first:
                     document.skip()
+                elif isinstance(known := document.value_in_buffer(), list):
+                    first += known[0] if known and isinstance(known[0], dict) else ()
+                else:
+                    first += _first_keys(document)
+                    break  # the head ends inside this array
     except InputError:
         pass  # the head ends here; what was seen is what counts
     return Outline(root if root in ("{", "[") else "", tuple(keys), tuple(first))
 
 
 def _first_keys(document: Document) -> Iterator[str]:
-    for number in document.elements():
-        if number == 0 and document.kind() == "{":
+    """Yield the keys of an array's first element; the reader stays inside the array."""
+    for _ in document.elements():
+        if document.kind() == "{":
             for key in document.entries():
                 yield key
                 document.skip()
-        else:
-            document.skip()
+        return

@@ -8,11 +8,10 @@ section A.3.
 import re
 from typing import Any, Final
 
-from msgspec import Struct
-
 from sayso.sources.fields import object_in, objects_in, text_in
 from sayso.sources.meta import labels, spoken, words
 from sayso.sources.meta_files import Picture, subtitles_of
+from sayso.sources.meta_posts import Piece
 
 # Whose words, to whom: what is not among these was said in another language, and stays closed.
 _AUDIENCES: Final = {
@@ -30,24 +29,7 @@ _SURFACES: Final = {
     "photo": "photo",
 }
 _NAMED_IN_TEXT: Final = re.compile(r"@\[\d+:\d+:([^\]\n]{1,200})\]")
-_STICKER: Final = re.compile(r"(^|/)stickers_used/")
-
-
-class Piece(Struct):
-    """One piece of content in a row; times are as they were given.
-
-    `author` is the name shown for who wrote it, '' where the row does not say. `audience` is what
-    the row asserts, else 'unknown'. `text` is None if it cannot be told from other values.
-    """
-
-    surface: str
-    text: str | None
-    at: object
-    edited: object = None
-    pictures: tuple[Picture, ...] = ()
-    author: str = ""
-    audience: str = "unknown"
-    container: str = ""
+_STICKERS: Final = "/stickers_used/"
 
 
 def piece(row: dict[str, Any], kind: str) -> Piece:
@@ -64,23 +46,33 @@ def piece(row: dict[str, Any], kind: str) -> Piece:
 
 def _classic(row: dict[str, Any], kind: str) -> Piece:
     """Read {timestamp, data[], attachments[], title}, as all exports have had it since 2018."""
+    texts: list[str] = []
+    comment: dict[str, Any] = {}
+    edited: object = None
     data = objects_in(row, "data")
-    comment = next(filter(None, (object_in(each, "comment") for each in data)), {})
-    media, polls = [], []
+    for each in data:
+        if "post" in each:
+            texts.append(_plain(each["post"]))
+        if "comment" in each:
+            comment = comment or object_in(each, "comment")
+        edited = edited or each.get("update_timestamp")
+    if comment:
+        texts.append(_plain(comment.get("comment")))
+    pictures = []
     for attachment in objects_in(row, "attachments"):
         for each in objects_in(attachment, "data"):
-            media.append(object_in(each, "media"))
-            polls.append(object_in(each, "poll"))
-    texts = [_plain(each.get("post")) for each in data] + [_plain(comment.get("comment"))]
-    texts += map(_poll, filter(None, polls))
-    in_group = kind.startswith("group")
+            if medium := object_in(each, "media"):
+                pictures.append(_picture(medium))
+            if poll := object_in(each, "poll"):
+                texts.append(_poll(poll))
     group = words(comment.get("group") or row.get("group"))
+    in_group = kind.startswith("group")
     return Piece(
         surface="comment" if comment else _SURFACES.get(kind, "post"),
         text="\n".join(dict.fromkeys(filter(None, texts))),
         at=row.get("timestamp") or comment.get("timestamp"),
-        edited=next((e["update_timestamp"] for e in data if "update_timestamp" in e), None),
-        pictures=tuple(map(_picture, filter(None, media))),
+        edited=edited,
+        pictures=tuple(pictures),
         author=words(comment.get("author")),
         audience=_audience([row, *data]),
         container=f"facebook:group/{group}" if group else "facebook:group" if in_group else "",
@@ -114,7 +106,7 @@ def _picture(medium: dict[str, Any]) -> Picture:
     uri = text_in(medium, "uri")
     caption = _plain(medium.get("description"))
     # Stickers are Facebook's own drawings.
-    return Picture("" if _STICKER.search(uri) else uri, caption, subtitles_of(medium))
+    return Picture("" if _STICKERS in f"/{uri}" else uri, caption, subtitles_of(medium))
 
 
 def _poll(poll: dict[str, Any]) -> str:
@@ -130,8 +122,8 @@ def _plain(value: object) -> str:
 
 def _audience(parts: list[dict[str, Any]]) -> str:
     """Return the audience that a row asserts; several that differ are nobody's to choose from."""
-    told = [part["privacy"] for part in parts if part.get("privacy") not in (None, "")]
+    told = [said for part in parts if (said := part.get("privacy")) not in (None, "")]
     if not told:
         return "unknown"
-    names = {_AUDIENCES.get(words(each).strip().lower(), "custom") for each in told}
+    names = {_AUDIENCES.get(words(said).strip().lower(), "custom") for said in told}
     return names.pop() if len(names) == 1 else "custom"

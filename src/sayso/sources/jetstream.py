@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 from sayso.content.events import AccountUpdate, Delete
-from sayso.content.record import HIGHEST_REV, LONGEST_ID
+from sayso.content.record import HIGHEST_REV
 from sayso.sources import bluesky, bluesky_signals
 from sayso.sources.fields import moment
 from sayso.sources.items import Item, Rejected, Skipped
@@ -201,11 +201,11 @@ def _committed(did: str, commit: _Commit, name: str, where: str) -> Item:
 def _content(did: str, commit: _Commit, name: str, where: str) -> Item:
     collection, key = commit.collection, commit.rkey
     rev = revision_of(commit.rev)
-    if commit.operation == "delete":
+    if commit.operation == "delete" and bluesky.is_key(key):
         uri = bluesky.Origin(did, SOURCE).uri(collection, key)
-        if not key or len(uri) > LONGEST_ID:
-            return Rejected(name, where, "`rkey` is empty or too long")
         return Delete(uri, rev=rev or HIGHEST_REV)
+    if commit.operation == "delete":
+        return Rejected(name, where, "`rkey` is no record key")
     if not rev:
         return Rejected(name, where, "`rev` is no TID")
     edited_at = _moment(rev) if commit.operation == "update" else None
@@ -220,11 +220,12 @@ def _signalled(did: str, commit: _Commit) -> AccountUpdate | Skipped:
     if commit.operation != "delete":
         signal = bluesky_signals.streamed(collection, key, commit.record)
     if not signal and commit.operation != "create":
-        # Taken back, or now about something else.
-        signal = "unset" if bluesky_signals.is_account_wide(collection, key) else ""
+        signal = "unset"  # taken back, or now about something else
     if not signal:
         return Skipped(bluesky.NOT_CONTENT)
-    return AccountUpdate(did, bluesky.SERVICE, train_signal=signal)
+    return AccountUpdate(
+        did, bluesky.SERVICE, train_signal=signal, statement=f"{collection}/{key}"
+    )
 
 
 def _profile(did: str, fields: Any) -> AccountUpdate | Skipped:

@@ -2,14 +2,16 @@
 
 Version 1 counts in time: its cursor is set back a little, since events of one moment may come in
 the other order. Version 2 numbers its events and repeats the one at the cursor, which is dropped
-here. Which one a server speaks is told by the address. Sources: bluesky-social/jetstream
-docs/README.md §5; lexicon network.bsky.jetstream.subscribeEvents; atproto proposal 0015.
+here; time is only where it begins. Which version a server speaks is told by the address. Sources:
+bluesky-social/jetstream docs/README.md §5; lexicon network.bsky.jetstream.subscribeEvents; atproto
+proposal 0015.
 """
 
 import logging
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -28,14 +30,21 @@ CONNECT_SECONDS: Final = 10.0
 PING_SECONDS: Final = 20.0
 LONGEST_MESSAGE: Final = 16 * 1024 * 1024
 MESSAGES_AHEAD: Final = 1024
+# Both versions take a cursor from here on for microseconds since 1970, version 2 a lower one for a
+# number of its own.
+FIRST_TIME: Final = 10**15
 REWIND: Final = timedelta(seconds=5)
 # What version 1 servers keep; they begin with the oldest of it and say nothing.
 KEPT: Final = timedelta(hours=36)
 _FIRST: Final = "/subscribe"
 _SECOND: Final = f"/xrpc/{jetstream.EVENTS}"
 _SUBPROTOCOL: Final = Subprotocol("xrpc.v1.json")
-# Ours to set: packed frames are not asked for, since what packs them is not part of the protocol.
-_OURS: Final = {"cursor", "compress", "zstdDictionary", "requireHello", "maxMessageSizeBytes"}
+# Ours to set. Packed frames are not asked for, since what packs them is not part of the protocol;
+# all kinds of events are, since those on accounts take back what others brought.
+_OURS: Final = {
+    *("cursor", "kinds", "maxMessageSizeBytes"),
+    *("compress", "zstdDictionary", "requireHello"),
+}
 _PLACE: Final = re.compile(r"[0-9]{1,17}")
 _COME_AGAIN: Final = (408, 425, 429)
 _MISSED: Final = "events were missed, deletions and objections among them: import repositories anew"
@@ -72,17 +81,19 @@ class JetstreamFeed:
 
     def follow(self, cursor: str, stop: threading.Event) -> Iterator[Arrived | None]:
         """Yield what arrives behind the cursor (see `live.Feed`)."""
-        place = int(cursor) if _PLACE.fullmatch(cursor) else None
+        place = int(cursor) if _PLACE.fullmatch(cursor) else _now()
         try:
             socket = self._connected(place)
         except _TooOldError:
             log.warning("%s has nothing left from so long ago: %s", self.name, _MISSED)
-            place = None
+            place = _now()
             socket = self._connected(place)
-        with socket:
+        with socket, closing(socket):  # to leave is no error, whatever ends the reading
+            # Known from the start, or a loss before the first message would leave a gap.
+            yield Arrived((), str(place))
             yield from self._messages(socket, place, stop)
 
-    def _connected(self, place: int | None) -> ClientConnection:
+    def _connected(self, place: int) -> ClientConnection:
         try:
             return connect(
                 self._url(place),
@@ -102,28 +113,26 @@ class JetstreamFeed:
         except (OSError, WebSocketException) as error:
             raise LostError(f"{self.name} cannot be reached ({type(error).__name__})") from error
 
-    def _url(self, place: int | None) -> str:
-        query = list(self._query)
-        if place is not None and self._numbered:
-            query.append(("cursor", str(place)))
-        elif place is not None:
+    def _url(self, place: int) -> str:
+        if place >= FIRST_TIME:
             age = timedelta(microseconds=_now() - place)
-            if age > KEPT:
+            if age > KEPT and not self._numbered:
                 log.warning("%s keeps %s, the last event is older: %s", self.name, KEPT, _MISSED)
-            query.append(("cursor", str(max(0, place - REWIND // timedelta(microseconds=1)))))
-        return f"{self.name}?{urlencode(query)}"
+            place -= REWIND // timedelta(microseconds=1)
+        return f"{self.name}?{urlencode([*self._query, ('cursor', str(place))])}"
 
     def _refusal(self, error: InvalidStatus) -> Exception:
         status = error.response.status_code
         if status == 400 and b"CursorTooOld" in (error.response.body or b""):
-            return _TooOldError()
+            return _TooOldError(f"{self.name} has nothing left from so long ago")
         if status in _COME_AGAIN or status >= 500:
             return LostError(f"{self.name} answered with status {status}")
         return UsageError(f"{self.name} refuses us with status {status}", "check the address")
 
     def _messages(
-        self, socket: ClientConnection, last: int | None, stop: threading.Event
+        self, socket: ClientConnection, place: int, stop: threading.Event
     ) -> Iterator[Arrived | None]:
+        last = place if place < FIRST_TIME else None
         number = 0
         while not stop.is_set():
             try:
@@ -141,8 +150,7 @@ class JetstreamFeed:
                 last = None
             if self._numbered and message.place is not None:
                 if last is not None and message.place <= last:
-                    yield None  # it came before
-                    continue
+                    continue  # it came before
                 last = message.place
             cursor = "" if message.place is None else str(message.place)
             yield Arrived(message.items, cursor, message.at)
@@ -156,7 +164,7 @@ class JetstreamFeed:
         return notice == "FutureCursor"
 
 
-class _TooOldError(Exception):
+class _TooOldError(LostError):
     """The server no longer has what followed the cursor."""
 
 

@@ -29,6 +29,7 @@ from sayso.sources import messages
 from sayso.sources.items import Refused, Rejected
 
 _AUDIENCE: Final = re.compile(rb'"audience"\s*:\s*"?([^",}]*)')
+MOST_CO_AUTHORS: Final = 1_000_000
 ACCOUNT_STATES: Final = ("", "active", "deleted", "private", "opted_out")
 
 
@@ -171,6 +172,8 @@ def _parse(line: bytes) -> Event | Refused:
 
 def _named(event: Delete | Undelete) -> Delete | Undelete:
     _check_id(event.id)
+    if isinstance(event, Delete) and not 1 <= event.rev <= HIGHEST_REV:
+        raise _InvalidError("`rev` is out of range: expected 1 or more")
     return event
 
 
@@ -197,6 +200,8 @@ def _record(raw: _Record, sent_at: str | int | float | None) -> Upsert | Delete 
         raise _InvalidError("`rev` is out of range: expected 1 or more")
     if raw.text is None and not raw.media:
         raise _InvalidError("neither `text` nor `media`: expected at least one")
+    if not 0 <= _number(raw.co_authors) <= MOST_CO_AUTHORS:
+        raise _InvalidError(f"`co_authors` is out of range: expected at most {MOST_CO_AUTHORS}")
     if len(raw.text or "") > LONGEST_TEXT:
         raise _InvalidError(f"`text` is longer than {LONGEST_TEXT} characters")
     author = raw.author if isinstance(raw.author, _Author) else _Author(raw.author or "")

@@ -10,6 +10,7 @@ from sayso.content.record import HIGHEST_REV, Record
 
 # What stands in a line even if it is empty, since it would mean something else if it did not.
 _ALWAYS: Final = frozenset({"id", "rev", "service", "text"})
+_USUAL: Final = {"surface": "post", "audience": "unknown"}
 
 
 def fields(record: Record) -> dict[str, Any]:
@@ -77,8 +78,9 @@ def _short(record: Record) -> dict[str, Any]:
         del found["policy"]
     if record.date_state != "unreadable":
         del found["date_state"]  # the date says it
-    if record.surface == "post":
-        del found["surface"]
+    for name, usual in _USUAL.items():
+        if found[name] == usual:
+            del found[name]
     return {name: said for name, said in found.items() if said or name in _ALWAYS}
 
 

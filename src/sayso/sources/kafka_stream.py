@@ -30,6 +30,7 @@ from sayso.sources.live import Arrived, LostError
 AT_ONCE: Final = 500
 TICK_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 10.0
+ATTEMPTS: Final = 10
 _PREFIX: Final = "ce_"
 _REFUSALS: Final = frozenset(
     {
@@ -111,11 +112,15 @@ class _Link:
 
     def open(self) -> None:
         """Make sure that the cluster is there, and subscribe."""
-        try:
-            self._consumer.list_topics(timeout=CONNECT_SECONDS)
-            self._consumer.subscribe(self._feed.topics)
-        except KafkaException as error:
-            raise self._ended(self._problem or error.args[0]) from error
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._consumer.list_topics(timeout=CONNECT_SECONDS / ATTEMPTS)
+                break
+            except KafkaException as error:
+                self._consumer.consume(1, 0)  # lets the client tell what it met
+                if self._problem or attempt == ATTEMPTS:
+                    raise self._ended(self._problem or error.args[0]) from error
+        self._consumer.subscribe(self._feed.topics)
 
     def fetch(self) -> list[Message]:
         """Return what is there, after half a second if it is nothing."""

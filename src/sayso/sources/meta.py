@@ -8,18 +8,16 @@ platform-formats.md, sections A.2 to A.4 and E.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
 from msgspec import Struct
 
 from sayso.content.events import AccountUpdate
-from sayso.content.record import LONGEST_ID, Medium, normalise_text
+from sayso.content.record import LONGEST_ID, normalise_text
 from sayso.sources.fields import age_band, object_in, objects_in
 
-ARCHIVED: Final = "archived by its author"
-DELETED: Final = "deleted by its author"
-REPEATED: Final = "repeated in the export"
 UNKNOWN_ACTOR: Final = "reaction of an unknown account"
 _DEEPEST: Final = 8
 _HANDLE: Final = re.compile(r"[A-Za-z0-9._]{1,50}")
@@ -31,8 +29,8 @@ _WORDS: Final = re.compile(
     r"message|text|caption|comment|bericht|tekst|bijschrift|opmerking|reactie|nachricht|beitragstext|"
     r"bildunterschrift|kommentar|mensaje|texto|comentario|légende|commentaire|texte|messaggio|testo|"
     r"didascalia|commento|mensagem|legenda|comentário|wiadomość|komentarz|mesaj|metin|yorum|"
-    r"сообщение|текст|комментарий|подпись|消息|讯息|訊息|文字|内容|內容|说明文字|說明文字|评论|留言|評論|"
-    r"メッセージ|テキスト|キャプション|コメント|메시지|텍스트|댓글|tin nhắn|văn bản|bình luận|chú thích",
+    r"сообщение|текст|комментарий|подпись|tin nhắn|văn bản|bình luận|chú thích|消息|讯息|訊息|文字|"
+    r"内容|內容|说明文字|說明文字|评论|留言|評論|メッセージ|テキスト|キャプション|コメント|메시지|텍스트|댓글",
     re.IGNORECASE,
 )
 
@@ -108,6 +106,9 @@ class Seen:
     def __contains__(self, parts: tuple[str, ...]) -> bool:
         return hash(parts) in self._hashes
 
+    def __len__(self) -> int:
+        return len(self._hashes)
+
 
 def repaired(text: str) -> str:
     """Undo, once, that each byte of UTF-8 was written as a character; leave other text alone."""
@@ -121,7 +122,18 @@ def repaired(text: str) -> str:
 
 def words(value: object) -> str:
     """Return a text, repaired and in plain form; '' for everything that is none."""
-    return normalise_text(repaired(value)) if isinstance(value, str) else ""
+    return _plain(value) if isinstance(value, str) else ""
+
+
+@lru_cache(32)
+def _plain(text: str) -> str:
+    # A caption stands in two places of its row, a name in many rows.
+    return normalise_text(repaired(text))
+
+
+def name_key(value: object) -> str:
+    """Return a person's name in a form that two spellings of it share."""
+    return " ".join(words(value).casefold().split())
 
 
 def labels(row: dict[str, Any]) -> list[Label]:
@@ -195,9 +207,7 @@ def band(born: str) -> str:
     return age_band(born, datetime.now(UTC)) if born else ""
 
 
-def record_id(
-    service: str, owner: str, kind: str, at: datetime | None, text: str, uri: str
-) -> str:
+def record_id(service: str, owner: str, kind: str, at: datetime | None, text: str, uri: str) -> str:
     """Return the id of what Meta gives none: a hash of all that tells it apart.
 
     Of a medium's path only the name counts, without its ending: folders and picture formats
@@ -214,23 +224,12 @@ def stem(uri: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def told_once(text: str, media: list[Medium]) -> tuple[str, tuple[Medium, ...]]:
-    """Return a post's text and its media, each caption in one place only.
-
-    Captions stand both with the post and with each medium. Where they stand with the media alone
-    and all say the same, that is the text. Media that are not in the export and say nothing go.
-    """
-    captions = {medium.caption for medium in media if medium.caption}
-    if not text and len(captions) == 1:
-        text = captions.pop()
-    kept = []
-    for medium in media:
-        caption = "" if medium.caption == text else medium.caption
-        if medium.path or caption or medium.transcript:
-            kept.append(
-                Medium(medium.path, medium.kind, caption=caption, transcript=medium.transcript)
-            )
-    return text, tuple(kept)
+def told_once(text: str, captions: Iterable[str]) -> str:
+    """Return a post's text; where it has none and all captions say the same, that is the text."""
+    if text:
+        return text
+    told = set(captions) - {""}
+    return told.pop() if len(told) == 1 else ""
 
 
 def tags(text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from sayso.errors import InputError
 from sayso.sources import messages
 from sayso.sources.archive import Member, Tree
 from sayso.sources.documents import Document, UnreadableError
-from sayso.sources.fields import object_in
+from sayso.sources.fields import object_in, text_in
 from sayso.sources.items import Refused, Rejected
 from sayso.sources.meta import repaired, words
 
@@ -28,8 +28,10 @@ _TOP: Final = re.compile(
     re.IGNORECASE,
 )
 _INNER: Final = frozenset(
-    "album comments content groups interactions likes login_and_account_creation media posts"
-    " photos_and_videos reels short_videos stories story_interactions threads videos".split()
+    "account_information ads_and_content ads_and_topics album comments content groups interactions"
+    " likes login_and_account_creation login_and_profile_creation media pages photos_and_videos"
+    " posts reels short_videos stories story_interactions story_sticker_interactions threads"
+    " videos your_interactions_on_facebook".split()
 )
 _NAMED: Final = re.compile(
     r"(facebook|instagram|threads)-([A-Za-z0-9._]+)-"
@@ -45,6 +47,7 @@ _IN_EXPORT: Final = re.compile(
     r"(^|/)(your_(facebook|instagram)_activity|your_activity_across_facebook|(facebook|instagram)-)",
     re.IGNORECASE,
 )
+_FIRST_KEY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"([A-Za-z0-9_]{1,100})"\s*:')
 _VIDEO: Final = re.compile(r"\.(mp4|mov|webm|m4v|avi|mkv)$", re.IGNORECASE)
 _SOUND: Final = re.compile(r"\.(mp3|m4a|ogg|opus|wav|aac)$", re.IGNORECASE)
 _NO_SPEECH: Final = re.compile(r"\d+|\d[\d:,. ]*-->.*|WEBVTT.*")
@@ -80,20 +83,24 @@ class Export(Struct, frozen=True):
             for member in self.files.get(kind, ()):
                 yield kind, member
 
-    def medium(self, picture: Picture) -> Medium:
-        """Return a medium with its file's path, which is '' where it is not in the export."""
+    def medium(self, picture: Picture, text: str) -> Medium | None:
+        """Return a medium of a post with this text; None if there is nothing of it.
+
+        A file that is not in the export has the path ''. A caption that is the text is not told
+        once more.
+        """
         member = self._find(picture.uri)
         if member:
             member.used = True
         subtitles = self._find(picture.subtitles) if picture.subtitles else None
+        transcript = _speech(subtitles) if subtitles else ""
+        caption = "" if picture.caption == text else picture.caption
+        if not (member or caption or transcript):
+            return None
         name = picture.uri.partition("?")[0]
         kind = "video" if _VIDEO.search(name) else "audio" if _SOUND.search(name) else "image"
-        return Medium(
-            member.name if member else "",
-            kind,
-            caption=picture.caption,
-            transcript=_speech(subtitles) if subtitles else "",
-        )
+        path = member.name if member else ""
+        return Medium(path, kind, caption=caption, transcript=transcript)
 
     def _find(self, uri: str) -> Member | None:
         if not uri or "://" in uri:
@@ -129,6 +136,12 @@ def exports(tree: Tree, kind_of: Callable[[Member], str], brands: str) -> list[E
         Export(tree, files, key[0] or alone, tuple(roots[key]))
         for key, files in sorted(groups.items())
     ]
+
+
+def first_key(head: bytes) -> str:
+    """Return the first key of a document's root object, '' if it is none."""
+    match = _FIRST_KEY.match(head)
+    return match[1].decode() if match else ""
 
 
 def is_html(tree: Tree, pattern: str) -> bool:
@@ -183,13 +196,10 @@ def fields(member: Member, wanted: re.Pattern[str]) -> dict[str, Any]:
 def subtitles_of(medium: dict[str, Any]) -> str:
     """Return the path of a video's subtitles, '' if it has none."""
     video = object_in(object_in(medium, "media_metadata"), "video_metadata")
-    uri = object_in(video, "subtitles").get("uri")
-    return uri if isinstance(uri, str) else ""
+    return text_in(object_in(video, "subtitles"), "uri") if video else ""
 
 
-def _of_object(
-    document: Document, name: str, lists: re.Pattern[str]
-) -> Iterator[tuple[str, Row]]:
+def _of_object(document: Document, name: str, lists: re.Pattern[str]) -> Iterator[tuple[str, Row]]:
     alone: dict[str, Any] = {}
     broken: Rejected | None = None
     is_listed = False

@@ -121,10 +121,16 @@ def _likes(files: Files, owner: Owner) -> Iterator[Item]:
 def _owner(files: Files) -> Owner:
     """Put together whose archive it is; what cannot be read makes audiences unknown."""
     username = next((text_in(entry, "username") for entry in _good(files, "account")), "")
-    circles = None
-    if "circles" in files:
-        circles = frozenset(number_in(each, "id_str", "id") for each in _good(files, "circles"))
-    return Owner(username, _protections(files), circles)
+    listed = [
+        "" if isinstance(entry, Rejected) else number_in(entry, "id_str", "id")
+        for _, entry in _all(files, "circles")
+    ]
+    return Owner(
+        username,
+        _protections(files),
+        circles=frozenset(listed) - {""},
+        all_circles_known="circles" in files and "" not in listed,
+    )
 
 
 def _protections(files: Files) -> tuple[tuple[datetime, bool], ...] | None:

@@ -44,13 +44,14 @@ class Owner(Struct, frozen=True):
     """Whose archive it is.
 
     `protections` are the times at which their tweets were protected (True) or opened again, in
-    order; None if they cannot be read. `circles` are the ids of tweets that went to a circle, None
-    if the archive has no list of them.
+    order; None if they cannot be read. `circles` are the ids of tweets that are known to have gone
+    to a circle; all of them only if the archive has a whole list.
     """
 
     username: str = ""
     protections: tuple[tuple[datetime, bool], ...] | None = ()
-    circles: frozenset[str] | None = None
+    circles: frozenset[str] = frozenset()
+    all_circles_known: bool = False
 
     @property
     def account(self) -> str:
@@ -138,7 +139,7 @@ def items(
         yield Refused(messages.X)
     elif not number:
         yield Rejected(file, where, "a tweet without an id")
-    elif archive.owner.circles and number in archive.owner.circles:
+    elif number in archive.owner.circles:
         yield Skipped(CIRCLE)
     elif text.startswith("RT @") or "retweeted_status" in tweet:
         yield Skipped("retweet")
@@ -234,7 +235,7 @@ def _may_be_of_a_circle(number: str, parent: str, owner: Owner) -> bool:
     """Whether it may have gone to a circle, its author's or (as a reply) somebody else's."""
     replied = int(parent or 0)
     in_time = _CIRCLES_BEGAN <= int(number) < _CIRCLES_ENDED
-    return _CIRCLES_BEGAN <= replied < _CIRCLES_ENDED or (in_time and owner.circles is None)
+    return _CIRCLES_BEGAN <= replied < _CIRCLES_ENDED or (in_time and not owner.all_circles_known)
 
 
 def _media(pictures: list[dict[str, Any]], number: str, archive: Archive) -> Iterator[Medium]:

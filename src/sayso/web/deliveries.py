@@ -4,7 +4,6 @@ A signature proves who speaks. Here it is decided whether that one may: a server
 addresses of its own host, an actor for what it wrote.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -58,14 +57,14 @@ def owned(activity: dict[str, Any], actor: str) -> dict[str, Any] | None:
         target = values.identifier(part)
         _same_host(target, actor)
         # By its address alone: what else it says of itself could name it an account.
-        return activity | {"object": target}
+        part = target
     elif kind == "Undo":
         if fields and not values.kinds(fields) <= REACTIONS:
             return None
         _same_host(values.identifier(part), actor)
         if fields and values.identifier(fields.get("actor")) != actor:
             raise NotTheirsError("only whoever did something can undo it")
-    return activity
+    return activity | {"actor": actor, "object": part}
 
 
 def _check_written(fields: dict[str, Any], actor: str) -> None:
@@ -88,15 +87,23 @@ def _same_host(address: str, actor: str) -> None:
         raise NotTheirsError("an address of another host than the actor's")
 
 
-def items_of(
-    activity: dict[str, Any], actor: str, store: Store, pseudonyms: Pseudonyms
-) -> list[Item]:
-    """Turn an activity from `owned` into items; what is not public is refused.
+def items_of(activity: dict[str, Any]) -> list[Item]:
+    """Turn an activity from `owned` into items; what is not public is refused."""
+    read = activitystreams.read(activity, "inbox", "item 1")
+    return [
+        Refused(messages.DIRECT, item.record.id)
+        if isinstance(item, Upsert) and item.record.audience not in _OPEN
+        else item
+        for item in read
+    ]
+
+
+def check_stored(items: list[Item], actor: str, store: Store, pseudonyms: Pseudonyms) -> None:
+    """Compare with what is stored under the addresses that items name.
 
     Raises:
-        NotTheirsError: what is stored under its address is another's.
+        NotTheirsError: it is another account's.
     """
-    items = list(_opened(activitystreams.read(activity, "inbox", "item 1")))
     account = values.account(actor)
     named = {item.record.id for item in items if isinstance(item, Upsert)}
     named |= {item.id for item in items if isinstance(item, Delete | Refused) and item.id}
@@ -108,12 +115,3 @@ def items_of(
     reacted = store.interactions.find(reactions, ["account_key"])["account_key"].to_list()
     if set(known) - {account} or set(reacted) - {pseudonyms.number("account", account)}:
         raise NotTheirsError("what is known under this address is another's")
-    return items
-
-
-def _opened(items: Iterator[Item]) -> Iterator[Item]:
-    for item in items:
-        if isinstance(item, Upsert) and item.record.audience not in _OPEN:
-            yield Refused(messages.DIRECT, item.record.id)
-        else:
-            yield item

@@ -22,7 +22,7 @@ from sayso.sources.as2_values import UnfitError
 from sayso.sources.claims import NEWEST, OLDEST, Claim
 from sayso.web.actor import MEDIA_TYPE, Actor
 from sayso.web.bodies import whole
-from sayso.web.deliveries import FOLLOW, NotTheirsError, host_of, items_of, owned
+from sayso.web.deliveries import FOLLOW, NotTheirsError, check_stored, host_of, items_of, owned
 from sayso.web.intake import Intake
 from sayso.web.outbound import Outbound
 from sayso.web.peers import Peers
@@ -90,10 +90,10 @@ async def _deliver(box: Box, request: Request) -> Response:
         raise HTTPException(409, "this was delivered before")
     # 6. About nothing but what is the actor's; then it is stored.
     if (taken := owned(activity, actor)) is not None:
+        items = items_of(taken)
         pseudonyms = box.rights.workspace.pseudonyms
-        await box.intake.store(
-            await to_thread.run_sync(items_of, taken, actor, box.store, pseudonyms)
-        )
+        await to_thread.run_sync(check_stored, items, actor, box.store, pseudonyms)
+        await box.intake.store(items)
     await to_thread.run_sync(_remember, box.rights, claim)
     return _answered(box, activity, actor)
 

@@ -41,9 +41,11 @@ class Outbound:
         allow: hosts (with a port, if it is not the usual one) that may have private addresses and
             other ports, and speak plain HTTP on this machine. All others: HTTPS on port 443 of
             public addresses alone.
+        deadline: seconds within which all of it must be over.
     """
 
-    def __init__(self, allow: Iterable[str]) -> None:
+    def __init__(self, allow: Iterable[str], deadline: float = DEADLINE_SECONDS) -> None:
+        self._deadline = deadline
         self._named = frozenset(host.lower() for host in allow)
         self._tls = ssl.create_default_context()
 
@@ -51,12 +53,12 @@ class Outbound:
         """Send a request, all its headers but Content-Length and Connection given.
 
         Raises:
-            UnreachableError: the address may not be asked, cannot be reached within 10 seconds, or
+            UnreachableError: the address may not be asked, cannot be reached in time, or
                 its answer is longer than 512 KiB or no HTTP.
         """
         try:
             parts = urlsplit(request.url)
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self._deadline):
                 reader, writer = await self._connect(parts)
                 try:
                     return await _exchange(request, parts, reader, writer)

@@ -3,8 +3,6 @@
 import gzip
 import json
 
-import pytest
-
 from sayso.rights import api_keys, objections
 from sayso.settings import Settings
 from sayso.workspace import Workspace
@@ -91,19 +89,19 @@ def test_gzip(source):
     assert counts(done) == {"read": 1, "stored": 1}
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status", "told"),
-    [
-        (b"no gzip", "application/json", 400, "no gzip"),
-        (gzip.compress(b"{}")[:-4], "application/json", 400, "ends too early"),
-        (gzip.compress(b" " * 100_000), "application/json", 413, "longer than 65536 bytes"),
-        (gzip.compress(b"\n" * 2_200_000, 0), "application/x-ndjson", 413, "longer than 2097152"),
-    ],
+HARMED = (
+    (b"no gzip", "application/json", 400, "no gzip"),
+    (gzip.compress(b"{}")[:-4], "application/json", 400, "ends too early"),
+    (gzip.compress(b" " * 100_000), "application/json", 413, "longer than 65536 bytes"),
+    (gzip.compress(b"\n" * 2_200_000, 0), "application/x-ndjson", 413, "longer than 2097152"),
 )
-def test_gzip_that_harms_or_is_harmed(source, body, content_type, status, told):
-    response = source.post(body, content_type, **{"Content-Encoding": "gzip"})
-    assert (response.status_code, response.json()["status"]) == (status, status)
-    assert told in response.json()["detail"]
+
+
+def test_gzip_that_harms_or_is_harmed(source):
+    for body, content_type, status, told in HARMED:
+        response = source.post(body, content_type, **{"Content-Encoding": "gzip"})
+        assert (response.status_code, response.json()["status"]) == (status, status)
+        assert told in response.json()["detail"]
 
 
 def test_a_bomb_is_found_long_before_the_limit(tmp_path):
@@ -129,26 +127,25 @@ def test_bodies_that_are_too_long(source):
     assert taken["stored"] == len(texts(source.running.workspace)) > 0
 
 
-@pytest.mark.parametrize(
-    ("content_type", "headers"),
-    [
+def test_other_media_types(source):
+    packed = {"Content-Encoding": "br"}
+    for content_type, headers in (
         ("text/plain", {}),
         ("application/xml", {}),
         ("", {}),
-        ("application/json", {"Content-Encoding": "br"}),
-    ],
-)
-def test_other_media_types(source, content_type, headers):
-    response = source.post(post(1), content_type, **headers)
-    assert response.status_code == 415
-    assert "expected" in response.json()["detail"]
+        ("application/json", packed),
+        ("application/x-ndjson", packed),
+    ):
+        response = source.post(post(1), content_type, **headers)
+        assert response.status_code == 415, content_type
+        assert "expected" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[1]", b'{"id":1}', b"[" * 50_000])
-def test_what_cannot_be_taken_at_all(source, body):
-    response = source.post(body)
-    assert response.status_code == 422
-    assert response.json()["rejected_count"] == len(response.json()["rejected"]) == 1
+def test_what_cannot_be_taken_at_all(source):
+    for body in (b"", b"no json", b"[1]", b'{"id":1}', b"[" * 50_000):
+        response = source.post(body)
+        assert response.status_code == 422, body
+        assert response.json()["rejected_count"] == len(response.json()["rejected"]) == 1
     assert source.post([]).status_code == 200
 
 
