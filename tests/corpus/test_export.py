@@ -34,6 +34,8 @@ POSTS = [
 ]
 ACCOUNTS = [
     event("account.update", account="member-1@square", handle="One", policy={"train": "deny"}),
+    event("account.update", account="member-0@square", policy={"train": "allow"}, statement="one"),
+    event("account.update", account="member-0@square", policy={"train": "no"}, statement="two"),
     event("account.update", account="acct:member-8@square.example", kind="bot", person="member-2"),
     event("account.update", account="member-9@square", kind="person"),
 ]
@@ -69,8 +71,12 @@ def test_what_goes_out_comes_in_again_the_same(tmp_path, full, form):
     report = ingest.import_paths(second, [path])
     assert (report.stored, report.rejected, report.skipped) == (len(POSTS), [], {})
     assert stored(second) == stored(full)
-    third = handed_on(second, form, tmp_path / "again.json")
-    assert third.read_bytes() == path.read_bytes()
+    take(second, event("account.update", account="member-0@square", statement="two",
+                       policy={"train": "unset"}))  # fmt: skip
+    with Rights(second).reading() as connection:
+        assert [each.train_signal for each in people.find(connection, "member-0@square")] == [
+            "allow"
+        ]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -185,7 +185,9 @@ def test_a_deleted_account_takes_everything_along(workspace, batch):
         return event("account.update", account="member-1@square", state=state)
 
     like = event("interaction", actor="member-1@square", verb="like", object="post-2")
-    take(workspace, post(1, MARKER), post(2), like, account("deleted"), post(4, MARKER), batch=batch)
+    take(
+        workspace, post(1, MARKER), post(2), like, account("deleted"), post(4, MARKER), batch=batch
+    )
     assert list(texts(workspace)) == ["post-2"]
     assert Store(workspace).interactions.open().count_rows() == 0
     assert traces(workspace, MARKER) == []

@@ -124,7 +124,7 @@ def test_waits_grow_up_to_a_minute_and_begin_anew_after_a_good_connection(lives,
     longest = 1.0
     for lived in lives:
         longest = 1.0 if lived >= GOOD_SECONDS else longest
-        assert longest / 2 <= backoff.after(lived) < longest <= LONGEST_DELAY
+        assert longest / 2 <= backoff.after(lived) <= longest <= LONGEST_DELAY
         longest = min(2 * longest, LONGEST_DELAY)
 
 
@@ -339,7 +339,7 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(tmp_path, server):
         left = server.unsettled()
     process = start()
     try:
-        until(lambda: server.unsettled() == 0)
+        until(lambda: state_of(workspace).pid == process.pid and server.unsettled() == 0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:

@@ -76,7 +76,11 @@ def test_links_are_refused(path, tmp_path):
     packed(path, (link, b"/etc/passwd"))
     with pytest.raises(InputError, match="symbolic link"):
         open_tree(path)
-    for kind, said in ((tarfile.SYMTYPE, "link"), (tarfile.LNKTYPE, "link"), (tarfile.CHRTYPE, "device")):
+    for kind, said in (
+        (tarfile.SYMTYPE, "link"),
+        (tarfile.LNKTYPE, "link"),
+        (tarfile.CHRTYPE, "device"),
+    ):
         with tarfile.open(tmp_path / "x.tar", "w") as archive:
             entry = tarfile.TarInfo("posts.json")
             entry.type, entry.linkname = kind, "/etc/passwd"

@@ -67,6 +67,21 @@ def test_posts_on_other_profiles_in_several_languages(tmp_path, labels, text):
         assert (only(items).text, only(items).audience) == (text, "unknown")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "audience"),
+    [
+        ("Privacy", "Public", "public"),
+        ("Audience", "Only me", "only_me"),
+        ("Zielgruppe", "Öffentlich", "custom"),
+        ("隐私", "公开", "custom"),
+    ],
+)
+def test_an_audience_among_the_labels(tmp_path, name, value, audience):
+    told = [{"label": "Skilaboð", "value": "Halló"}, {"label": name, "value": value}]
+    record = only(read(tmp_path, {POSTS: [{"timestamp": AT, "label_values": told}]}))
+    assert (record.text, record.audience) == ("Halló", audience)
+
+
 def test_media_of_labelled_posts(tmp_path):
     row = {
         "timestamp": AT,

@@ -98,6 +98,16 @@ def test_parts_of_an_export_are_one(tmp_path):
     assert (record.author, [m.path for m in record.media]) == ("acct:own@facebook.com", [BEACH])
 
 
+def test_archives_of_two_members_are_two_even_if_nothing_contradicts(tmp_path):
+    first = zipped(tmp_path, {POSTS: [facebook_post("First")]}, "facebook-m1-2026-11-01-a.zip")
+    second = zipped(
+        tmp_path, {ALBUM: {"photos": [], "cover_photo": {}, "description": "Second"}},
+        "facebook-m2-2026-11-01-b.zip",
+    )  # fmt: skip
+    found = {record.text: record.author for record in records(items_of(first, second))}
+    assert found == {"First": "acct:m1@facebook.com", "Second": "acct:m2@facebook.com"}
+
+
 def test_parts_in_folders_called_after_the_member_are_one(tmp_path):
     first, second = (f"facebook-member.1-01_11_2026-{part}" for part in "ab")
     record = only(items_of(zipped(tmp_path, {

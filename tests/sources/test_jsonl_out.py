@@ -47,6 +47,7 @@ events = st.one_of(
         st.sampled_from(ACCOUNT_STATES),
         st.none() | st.booleans(),
         st.sampled_from(["", "allow", "deny", "unreadable", "unset"]),
+        texts,
         names,
     ),
 )

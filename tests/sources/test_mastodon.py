@@ -19,7 +19,8 @@ from sayso.sources import mastodon, messages
 from sayso.sources.archive import open_tree
 from sayso.sources.detect import find
 from sayso.sources.items import Item, Refused, Rejected, Skipped
-from tests.sources.test_activitystreams import PUBLIC, broken, junk
+from tests.sources.as2_shapes import broken, junk
+from tests.sources.records import PUBLIC
 
 HOST = "https://square.example"
 ME = f"{HOST}/users/member-1"

@@ -5,7 +5,7 @@ import json
 import time
 import tracemalloc
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sayso.content.events import Upsert
@@ -158,6 +158,7 @@ def test_all_documents_of_the_sample_are_read_in_full():
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
+@example([((FACEBOOK_PROFILE, ()), [])])
 def test_any_value_in_any_place_is_read_or_rejected(changes):
     documents = dict(DOCUMENTS)
     for (name, way), value in changes:

@@ -87,6 +87,15 @@ def test_what_may_be_a_reply_counts_as_one(tmp_path, reply):
     assert (only(items).surface, only(items).audience) == ("comment", "unknown")
 
 
+def test_profiles_of_two_members_are_nobodys(tmp_path):
+    items = read(tmp_path, {
+        POSTS: {"text_post_app_text_posts": [thread("Whose?")]},
+        PROFILE: own_profile(),
+        INSTAGRAM_PROFILE: instagram_profile("member_2"),
+    })  # fmt: skip
+    assert (only(items).audience, only(items).author) == ("unknown", "")
+
+
 def test_the_age_comes_from_either_profile(tmp_path):
     twin = instagram_profile(**{"Date of birth": "1980-01-01"})
     items = read(tmp_path, {POSTS: {"text_post_app_text_posts": [thread("Hm")]},

@@ -13,7 +13,7 @@ from sayso.content.record import Medium, Record
 from sayso.corpus.store import RECORDS, Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import ledger, objections, people, tombstones
-from sayso.rights.database import Rights, accounts, unsigned
+from sayso.rights.database import Rights, accounts, statements, unsigned
 from sayso.sources import as2_writing, jsonl_out
 from sayso.workspace import Workspace
 
@@ -71,8 +71,14 @@ def _left_out(rights: Rights) -> NDArray[np.uint64]:
 
 def _accounts(rights: Rights, authors: KeySet) -> Iterator[AccountUpdate]:
     """What is known of authors; the operator's word on their age is the operator's alone."""
+    known = select(accounts).order_by(accounts.c.account)
+    said = (
+        select(accounts.c.key, accounts.c.service, statements)
+        .join(statements, statements.c.account == accounts.c.account)
+        .order_by(statements.c.account, statements.c.name)
+    )
     with rights.reading() as connection:
-        for row in connection.execute(select(accounts).order_by(accounts.c.account)):
+        for row in connection.execute(known):
             told = AccountUpdate(
                 row.account,
                 row.service,
@@ -80,11 +86,18 @@ def _accounts(rights: Rights, authors: KeySet) -> Iterator[AccountUpdate]:
                 handle=row.handle,
                 kind=row.kind,
                 age_band=row.age_band if row.age_source == people.AGE_BY_SERVICE else "",
-                train_signal=row.train_signal,
             )
-            key = np.array([unsigned(row.key)], np.uint64)
-            if told != AccountUpdate(row.account, row.service) and authors.contains(key)[0]:
+            if told != AccountUpdate(row.account, row.service) and _is_in(authors, row.key):
                 yield told
+        for row in connection.execute(said):
+            if _is_in(authors, row.key):
+                yield AccountUpdate(
+                    row.account, row.service, train_signal=row.signal, statement=row.name
+                )
+
+
+def _is_in(keys: KeySet, signed: int) -> bool:
+    return bool(keys.contains(np.array([unsigned(signed)], np.uint64))[0])
 
 
 def _record(row: dict[str, Any]) -> Record:

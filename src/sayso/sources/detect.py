@@ -78,6 +78,10 @@ SOURCES: Final = (
 )
 
 
+# Meta calls an archive after its member, whose name may have digits.
+_MEMBER: Final = re.compile(r"(?:facebook|instagram|threads)-[A-Za-z0-9._]+-(?=\d)")
+
+
 def find(paths: list[Path]) -> list[Export]:
     """Return the exports at these paths; the parts of one that came in several zips are one.
 
@@ -125,7 +129,9 @@ def _joined(found: list[tuple[Path, Tree]]) -> list[Tree]:
     for path, tree in found:
         # Files of lines and folders stand for themselves.
         part = path.is_file() and path.suffix not in (".jsonl", ".ndjson", ".txt", ".zst", ".car")
+        member = _MEMBER.match(path.name)
         name = re.split(r"\d", path.name, maxsplit=1)[0] if part else path.name
+        name = member[0] if part and member else name
         group = groups.setdefault((path.parent, name), [])
         for parts in group:
             if not any(_contradict(part, tree) for part in parts):

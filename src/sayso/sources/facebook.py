@@ -83,13 +83,13 @@ def read(tree: Tree) -> Iterator[Item]:
     for export in exports(tree, kind_of, "facebook"):
         owner = _owner(export)
         yield from owner.told(SERVICE)
-        work = meta_posts.work(SERVICE, "", export, owner)
+        work = meta_posts.begin(SERVICE, "", export, owner)
         for kind, member in export.of(*_WITHDRAWN, *_CONTENT):
             for where, row in rows(member, _KINDS[kind][1]):
                 if not isinstance(row, dict):
                     yield row
                 elif reason := _WITHDRAWN.get(kind):
-                    yield from meta_posts.withdraw(work, piece(row, kind), reason)
+                    yield from meta_posts.withdraw(work, row, piece(row, kind), reason)
                 else:
                     yield from meta_posts.items(work, piece(row, kind), member.name, where)
         for _, member in export.of("reaction", "feedback"):

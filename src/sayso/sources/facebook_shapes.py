@@ -28,6 +28,10 @@ _SURFACES: Final = {
     "reel": "reel",
     "photo": "photo",
 }
+_PRIVACY: Final = re.compile(
+    r"privacy|audience|doelgroep|zielgruppe|privatsphäre|privacidad|audiencia|confidentialité|隐私|隱私",
+    re.IGNORECASE,
+)
 _NAMED_IN_TEXT: Final = re.compile(r"@\[\d+:\d+:([^\]\n]{1,200})\]")
 _STICKERS: Final = "/stickers_used/"
 
@@ -90,14 +94,15 @@ def _labelled(row: dict[str, Any], kind: str) -> Piece:
     """Read {timestamp, label_values[], media[]}, as of 2025."""
     found = labels(row)
     media = [*objects_in(row, "media"), *(medium for label in found for medium in label.media)]
-    text = spoken(found)
+    closed = [label for label in found if _PRIVACY.fullmatch(label.name)]
+    text = spoken(label for label in found if label not in closed)
     in_group = kind.startswith("group")
     return Piece(
         surface=_SURFACES.get(kind, "post"),
         text=None if text is None else _plain(text),
         at=row.get("timestamp"),
         pictures=tuple(map(_picture, media)),
-        audience=_audience([row]),
+        audience=_audience([row, *({"privacy": label.text} for label in closed)]),
         container="facebook:group" if in_group else "",
     )
 

@@ -28,13 +28,13 @@ class LinesFeed:
     """Lines that are read until they end: a file, a pipe; they have no place to go back to.
 
     Args:
-        stream: where they come from.
+        stream: where they come from; it is closed behind the last.
         name: what to call it.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
-        self._stream = _own(stream)
+        self._stream = stream
 
     def follow(self, cursor: str, stop: threading.Event) -> Iterator[Arrived | None]:
         """Yield the lines' items to the end of the stream (see `live.Feed`)."""
@@ -42,8 +42,9 @@ class LinesFeed:
 
         def read() -> None:
             try:
-                for item in lines.read_stream(self._stream, self.name):
-                    ahead.put(item)
+                with self._stream as stream:
+                    for item in lines.read_stream(stream, self.name):
+                        ahead.put(item)
             except (SaysoError, OSError, ValueError) as error:
                 ahead.put(error)
             finally:
@@ -76,7 +77,7 @@ def open_feed(address: str, token: str = "") -> Feed:
         MissingPartError: the package for this kind of source is not installed.
     """
     if address == STDIN:
-        return LinesFeed(sys.stdin.buffer, "stdin")
+        return LinesFeed(_own(sys.stdin.buffer), "stdin")
     if not _SCHEME.match(address):
         return _file(Path(address))
     if token and not _TOKEN.fullmatch(token):
@@ -123,7 +124,8 @@ def _remote(address: str, parts: SplitResult, token: str) -> Feed:
 
 
 def _mastodon(scheme: str, parts: SplitResult, token: str) -> Feed:
-    from sayso.sources.mastodon_stream import MastodonFeed, is_safe
+    from sayso.sources.mastodon_rest import is_safe
+    from sayso.sources.mastodon_stream import MastodonFeed
 
     base = f"{scheme}://{parts.netloc}"
     if parts.path not in ("", "/"):

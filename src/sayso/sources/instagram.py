@@ -98,13 +98,13 @@ def read(tree: Tree) -> Iterator[Item]:
     for export in exports(tree, kind_of, "instagram"):
         owner = _owner(export)
         yield from owner.told(SERVICE)
-        work = meta_posts.work(SERVICE, HOST, export, owner)
+        work = meta_posts.begin(SERVICE, HOST, export, owner)
         for kind, member in export.of(*_WITHDRAWN, *_POSTS, *_COMMENTS):
             for where, row in rows(member, _KINDS[kind][1]):
                 if not isinstance(row, dict):
                     yield row
                 elif reason := _WITHDRAWN.get(kind):
-                    yield from meta_posts.withdraw(work, post(row, kind), reason)
+                    yield from meta_posts.withdraw(work, row, post(row, kind), reason)
                 else:
                     piece = comment(row) if kind in _COMMENTS else post(row, kind)
                     yield from meta_posts.items(work, piece, member.name, where)

@@ -223,9 +223,7 @@ def _signalled(did: str, commit: _Commit) -> AccountUpdate | Skipped:
         signal = "unset"  # taken back, or now about something else
     if not signal:
         return Skipped(bluesky.NOT_CONTENT)
-    return AccountUpdate(
-        did, bluesky.SERVICE, train_signal=signal, statement=f"{collection}/{key}"
-    )
+    return AccountUpdate(did, bluesky.SERVICE, train_signal=signal, statement=f"{collection}/{key}")
 
 
 def _profile(did: str, fields: Any) -> AccountUpdate | Skipped:

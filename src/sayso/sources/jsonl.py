@@ -96,6 +96,7 @@ class _Account(Struct):
     state: str = ""
     assistant: bool | None = None
     policy: _Policy | None = None
+    statement: str = ""
     moved_to: str = ""
 
 
@@ -262,6 +263,7 @@ def _account(raw: _Account) -> AccountUpdate:
         state=raw.state,
         assistant=raw.assistant,
         train_signal="" if raw.policy is None else _signal(raw.policy) or "unset",
+        statement=raw.statement,
         moved_to=raw.moved_to,
     )
 

@@ -106,9 +106,11 @@ def _is_in(dialect: Dialect, member: Member, tree: Tree) -> bool:
     )
     if not named and len(tree.members) > 1:
         return False
-    found = dialect_of(_head(member))
+    head = _head(member)
+    found = dialect_of(head)
     # An empty file by a name of ours is ours, and so is one whose first line is damaged.
-    return found is dialect or (named and found is None and dialect is NATIVE)
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return found is dialect or (named and not found and dialect is NATIVE and first in (b"", b"{"))
 
 
 def _head(member: Member) -> bytes:

@@ -7,10 +7,11 @@ import re
 import threading
 import time
 from collections.abc import Generator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -22,6 +23,8 @@ from sayso.sources.live import LostError
 
 TIMEOUT_SECONDS: Final = 30.0
 TICK_SECONDS: Final = 0.5
+# Numbers begin with their time in ms; two may become visible in the other order.
+OVERLAP: Final = timedelta(seconds=60)
 # Without a word on how long, one period of Mastodon's rate limits.
 WAIT_SECONDS: Final = 300.0
 PAGE: Final = "40"
@@ -149,6 +152,25 @@ def refused(base: str) -> UsageError:
         f"{base} refuses the token; expected a user token with the scope read:statuses",
         "make one under Preferences, Development; then set SAYSO_TOKEN or use --token-file",
     )
+
+
+def is_safe(address: str) -> bool:
+    """Whether a token may be sent to an address: it is encrypted, or this machine itself."""
+    parts = urlsplit(address)
+    return parts.scheme in ("https", "wss") or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def order(number: str) -> tuple[int, str]:
+    """Return what puts the numbers of statuses in order."""
+    return len(number), number
+
+
+def earlier(number: str) -> str:
+    """Return a number from shortly before; only Mastodon's own tell the time."""
+    if not number.isdigit():
+        return number
+    overlap = int(OVERLAP.total_seconds() * 1000) << 16
+    return str(max(0, int(number) - overlap))
 
 
 def pause(seconds: float, stop: threading.Event) -> Iterator[None]:

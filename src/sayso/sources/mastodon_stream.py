@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Generator, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,13 +31,20 @@ from sayso.errors import UsageError
 from sayso.sources.items import Item, Rejected
 from sayso.sources.live import Arrived, LostError
 from sayso.sources.mastodon_lines import UNREADABLE, open_event, placed, unreadable
-from sayso.sources.mastodon_rest import TICK_SECONDS, LaterError, Page, Rest, refused
+from sayso.sources.mastodon_rest import (
+    TICK_SECONDS,
+    LaterError,
+    Page,
+    Rest,
+    earlier,
+    is_safe,
+    order,
+    refused,
+)
 from sayso.sources.mastodon_status import Server, Status, decode_status, is_alias, read_status
 
 LONGEST_MESSAGE: Final = 16 * 1024 * 1024
 MESSAGES_AHEAD: Final = 1024
-# Numbers begin with their time in ms; two may become visible in the other order.
-OVERLAP: Final = timedelta(seconds=60)
 ROUND_SECONDS: Final = 60.0
 MOST_ACCOUNTS: Final = 10_000
 MOST_URIS: Final = 10_000
@@ -142,6 +149,8 @@ class _Session:
             self._place = msgspec.json.decode(cursor, type=Place)
         elif not self._feed.from_start:
             newest = yield from self._rest.timeline(limit="1")
+            if newest is None:
+                return
             for status in self._statuses(newest):
                 if isinstance(status, Status):
                     self._place = Place(status.id, status.id)
@@ -149,7 +158,7 @@ class _Session:
 
     def catch_up(self) -> Iterator[Arrived | None]:
         """Get the public posts since the place, the oldest first."""
-        min_id = _earlier(self._place.public)
+        min_id = earlier(self._place.public)
         while min_id:
             page = yield from self._rest.timeline(min_id=min_id)
             yield from self._taken(page)
@@ -181,7 +190,7 @@ class _Session:
             yield self._arrived(got)
             return
         self._note(got)
-        self._place.public = max(self._place.public, got.id, key=_order)
+        self._place.public = max(self._place.public, got.id, key=order)
         try:
             item = yield from self._read(got, where)
         except LaterError:
@@ -204,7 +213,7 @@ class _Session:
         if not self._round:
             self._round = list(self._place.accounts)
             self._floor = self._place.public
-        pace = min(ROUND_SECONDS / max(1, len(self._round)), 30 * self._feed.pace)
+        pace = min(ROUND_SECONDS / max(1, len(self._place.accounts)), 30 * self._feed.pace)
         pace = max(self._feed.pace, pace)
         if self._round:
             try:
@@ -213,7 +222,7 @@ class _Session:
             except LaterError as later:
                 pace = later.seconds
             if not self._round and not self._stop.is_set():
-                self._place.comments = _earlier(self._floor)
+                self._place.comments = earlier(self._floor)
                 yield self._arrived()
         self._due = time.monotonic() + pace
 
@@ -228,12 +237,14 @@ class _Session:
 
     def _taken(self, page: Page | None, *, timed: bool = True) -> Iterator[Arrived | None]:
         """Take a page in; only the timeline moves the place on, and counts for the lag."""
+        if page is None:
+            return
         items: list[Item] = []
         for got in self._statuses(page):
             if isinstance(got, Status):
                 self._note(got)
                 if timed:
-                    self._place.public = max(self._place.public, got.id, key=_order)
+                    self._place.public = max(self._place.public, got.id, key=order)
                 items.append((yield from self._read(got, "a page of statuses")))
             else:
                 items.append(got)
@@ -241,8 +252,8 @@ class _Session:
         at = max(moments, default=None) if timed else None
         yield self._arrived(*items, at=at)
 
-    def _statuses(self, page: Page | None) -> Iterator[Status | Rejected]:
-        for data in page.statuses if page else ():
+    def _statuses(self, page: Page) -> Iterator[Status | Rejected]:
+        for data in page.statuses:
             try:
                 yield decode_status(data)
             except UNREADABLE as error:
@@ -275,30 +286,11 @@ class _Session:
         return Arrived(items, msgspec.json.encode(self._place).decode(), at)
 
 
-def is_safe(address: str) -> bool:
-    """Whether a token may be sent to an address: it is encrypted, or this machine itself."""
-    parts = urlsplit(address)
-    return parts.scheme in ("https", "wss") or parts.hostname in ("localhost", "127.0.0.1", "::1")
-
-
 def _remember(known: dict[str, _T], key: str, value: _T, most: int) -> None:
     known.pop(key, None)
     known[key] = value
     if len(known) > most:
         del known[next(iter(known))]
-
-
-def _order(number: str) -> tuple[int, str]:
-    return len(number), number
-
-
-def _earlier(number: str) -> str:
-    """Return a number from shortly before; only Mastodon's own tell the time."""
-    return (
-        str(max(0, int(number) - (int(OVERLAP.total_seconds() * 1000) << 16)))
-        if (number.isdigit())
-        else number
-    )
 
 
 def _happened(item: Item) -> datetime | None:

@@ -177,20 +177,27 @@ def rows(member: Member, lists: re.Pattern[str]) -> Iterator[tuple[str, Row]]:
 
 
 def fields(member: Member, wanted: re.Pattern[str]) -> dict[str, Any]:
-    """Return what a document's root object has under keys that match; unreadable values are out."""
-    found = {}
+    """Return what a document's root object has under keys that match, None where unreadable."""
+    found: dict[str, Any] = {}
     with member.open() as stream:
         document = Document(stream, member.name)
-        for key in document.entries():
-            if not wanted.fullmatch(key):
-                document.skip()
-                continue
-            try:
-                found[key] = document.value()
-            except UnreadableError:
-                found[key] = None
+        if document.kind() != "{":
+            document.skip()
+        else:
+            for key in document.entries():
+                if wanted.fullmatch(key):
+                    found[key] = _value(document)
+                else:
+                    document.skip()
         document.end()
     return found
+
+
+def _value(document: Document) -> Any:
+    try:
+        return document.value()
+    except UnreadableError:
+        return None
 
 
 def subtitles_of(medium: dict[str, Any]) -> str:
@@ -217,7 +224,7 @@ def _of_object(document: Document, name: str, lists: re.Pattern[str]) -> Iterato
             document.skip()
     if broken and not is_listed:
         yield "item 1", broken
-    elif alone and (not is_listed or "description" in alone):
+    elif alone and (not is_listed or alone.get("description")):
         yield "item 1", _checked(alone, name, "item 1")
 
 

@@ -7,7 +7,7 @@ A.4 and E.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -70,16 +70,20 @@ class _Told(Struct, frozen=True):
     uris: tuple[str, ...]
 
 
-def work(service: str, host: str, export: Export, owner: Owner) -> Work:
-    """Begin with an export."""
+def begin(service: str, host: str, export: Export, owner: Owner) -> Work:
+    """Return the work on an export before its first row."""
     return Work(service, host, export, owner, Seen(), Seen(), Seen())
 
 
-def withdraw(work: Work, piece: Piece, reason: str) -> Iterator[Item]:
-    """Count what its author withdrew, and note it, for it may stand among the posts once more."""
+def withdraw(work: Work, row: dict[str, Any], piece: Piece, reason: str) -> Iterator[Item]:
+    """Count what its author withdrew, and note it, for it may stand among the posts once more.
+
+    Where labels leave open what the text is, any of their values may be it.
+    """
     told = _told(work, piece)
     noted = work.deleted if reason == DELETED else work.archived
-    for part in filter(None, (told.text, *told.uris)):
+    labelled = (label.text for label in meta.labels(row))
+    for part in filter(None, (told.text, *told.uris, *labelled)):
         noted.add(part)
     yield Skipped(reason)
     yield Delete(told.id, reason)

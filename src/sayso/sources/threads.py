@@ -38,6 +38,7 @@ _KINDS: Final = {
     "profile": re.compile(r"text_post_app_(text_post_app_)?(profile|user)(_\w+)?"),
     "instagram": re.compile("profile_user"),
 }
+_PROFILES: Final = re.compile(f"{_KINDS['profile'].pattern}|{_KINDS['instagram'].pattern}")
 _READ: Final = ("post", "like", "view")
 _PAGES: Final = r"threads_and_replies|liked_threads|threads_viewed"
 
@@ -62,7 +63,7 @@ def read(tree: Tree) -> Iterator[Item]:
             continue
         owner = _owner(export)
         yield from owner.told(SERVICE)
-        work = meta_posts.work(SERVICE, HOST, export, owner)
+        work = meta_posts.begin(SERVICE, HOST, export, owner)
         for kind, member in export.of(*_READ):
             for where, row in rows(member, _KINDS[kind]):
                 if not isinstance(row, dict):
@@ -90,15 +91,17 @@ def _post(row: dict[str, Any]) -> Piece:
 
 
 def _owner(export: Export) -> Owner:
-    """Tell the owner; Instagram's profile has the same name and age, but its own privacy."""
-    own = [_told(export, member) for _, member in export.of("profile")]
-    twins = [_told(export, member) for _, member in export.of("instagram")]
-    if own or not twins:
-        return meta.combined(own or [owner_of([], HOST, export.user, [])])
-    return structs.replace(meta.combined(twins), is_private=None)
+    """Tell the owner; Instagram's profile is of the same person, but has its own privacy."""
+    own = [_of_profile(export, member) for _, member in export.of("profile")]
+    twins = [_of_profile(export, member) for _, member in export.of("instagram")]
+    if not own and not twins:
+        return Owner(meta.account(HOST, export.user))
+    owner = meta.combined([*own, *twins])
+    is_private = meta.combined(own).is_private if owner.account else None
+    return structs.replace(owner, is_private=is_private)
 
 
-def _told(export: Export, member: Member) -> Owner:
-    values = fields(member, re.compile(rf"{_KINDS['profile'].pattern}|profile_user"))
-    rows = [each for value in values.values() for each in objects_in({"rows": value}, "rows")]
-    return owner_of(meta.labels(rows[0]) if rows else [], HOST, export.user, [])
+def _of_profile(export: Export, member: Member) -> Owner:
+    told = fields(member, _PROFILES)
+    profiles = [profile for key in told for profile in objects_in(told, key)]
+    return owner_of(meta.labels(profiles[0]) if profiles else [], HOST, export.user, [])
