@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -278,6 +279,21 @@ def test_a_member_s_posts_on_an_instance(workspace):
     one = state_of(workspace)
     assert (one.name, one.state) == (f"mastodon:{host}", "stopped")
     assert one.last_error.startswith("LostError")
+
+
+def test_the_token_comes_from_a_file_or_the_environment(tmp_path):
+    (tmp_path / "token").write_text("from-a-file\n")
+    with running() as instance:
+        command = [SAYSO, "--home", tmp_path / "home", "listen", f"mastodon+{instance.base}"]
+        known = os.environ | {"SAYSO_TOKEN": "from-outside"}
+        for more in ([], ["--token-file", tmp_path / "token"]):
+            ended = subprocess.run(
+                [*map(str, command), *map(str, more)], env=known, capture_output=True, timeout=60
+            )
+            assert ended.returncode == 2
+            assert b"refuses the token" in ended.stderr
+            assert b"from-" not in ended.stderr + ended.stdout
+        assert instance.tokens == {"from-outside", "from-a-file"}
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ class Instance:
 
     def __init__(self) -> None:
         self.statuses: list[dict[str, Any]] = []
-        self.asked: list[str] = []
+        self.tokens: set[str] = set()
         self.busy = 0  # so many questions are answered with 429
         self.connections: list[ServerConnection] = []
         self.connected = threading.Condition()
@@ -142,8 +142,8 @@ class Instance:
             pass
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        self.asked.append(request.path)
         parts = urlsplit(request.path)
+        self.tokens.add(request.headers.get("Authorization", "").removeprefix("Bearer "))
         if parts.path == "/api/v2/instance":
             return _json({"configuration": {"urls": {"streaming": self.streams_from or None}}})
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
