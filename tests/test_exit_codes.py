@@ -8,7 +8,7 @@ import pytest
 from sayso.rights import receipts
 from sayso.workspace import Workspace
 from tests.corpus.world import lines, post
-from tests.program import SAYSO, Program, fill
+from tests.program import Program, fill
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def cli(context: click.Context, home: Path) -> None:
 @cli.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--audience", type=click.Choice(("public", "unlisted")),
-              help="Your word on records that do not tell their audience; needs --because.")  # fmt: skip
+              help="Your word on records that tell no audience; needs --because.")  # fmt: skip
 @click.option("--because", default="", help="Why you can say so; noted in the ledger.")
 @json_option
 @click.pass_obj

@@ -94,8 +94,8 @@ def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
         as_object(fields | verdicts | {"rejected": rejected})
         return
     out.print(
-        f"{done.source}: {done.read} items from {done.files} file(s): [b]{done.stored}[/b] records stored, "
-        f"{done.updated} updated, {done.unchanged} known already; {done.interactions} "
+        f"{done.source}: {done.read} items from {done.files} file(s): "
+        f"[b]{done.stored}[/b] records stored, {done.updated} updated, {done.unchanged} known already; {done.interactions} "
         f"interactions, {done.deletions} deletions, {done.accounts} account updates"
     )
     for kind, number in done.refused.items():

@@ -288,7 +288,11 @@ def test_the_token_comes_from_a_file_or_the_environment(tmp_path):
         known = os.environ | {"SAYSO_TOKEN": "from-outside"}
         for more in ([], ["--token-file", tmp_path / "token"]):
             ended = subprocess.run(
-                [*map(str, command), *map(str, more)], env=known, capture_output=True, timeout=60
+                [*map(str, command), *map(str, more)],
+                check=False,
+                env=known,
+                capture_output=True,
+                timeout=60,
             )
             assert ended.returncode == 2
             assert b"refuses the token" in ended.stderr

@@ -36,8 +36,8 @@ class AccountUpdate(Struct, frozen=True, gc=False):
     `state` is 'active', 'deleted' (purges all of it), 'private' or 'opted_out'. `handle` is the
     name shown for it where the id is not one. `train_signal` is the account's own word on training,
     as in `Record`, or 'unset' to take it back; `statement` names which of several words it is: each
-    stands until it is taken back itself, and the strictest counts. `moved_to` is an account of the same person, both of
-    which have confirmed it: the person's objections hold for it, too.
+    stands until it is taken back itself, and the strictest counts. `moved_to` is an account of the
+    same person, both of which have confirmed it: the person's objections hold for it, too.
     """
 
     account: str

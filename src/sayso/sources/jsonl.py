@@ -292,6 +292,6 @@ def _may_be_message(line: bytes) -> bool:
         fields = _decode_message_hint(line)
         if "data" in fields and "type" in fields:
             fields = _decode_message_hint(bytes(fields["data"]))
-        return "audience" not in fields
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False  # not even JSON, but every audience in it is public
+    return "audience" not in fields
