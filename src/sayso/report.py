@@ -95,8 +95,9 @@ def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
         return
     out.print(
         f"{done.source}: {done.read} items from {done.files} file(s): "
-        f"[b]{done.stored}[/b] records stored, {done.updated} updated, {done.unchanged} known already; {done.interactions} "
-        f"interactions, {done.deletions} deletions, {done.accounts} account updates"
+        f"[b]{done.stored}[/b] records stored, {done.updated} updated, "
+        f"{done.unchanged} known already; {done.interactions} interactions, "
+        f"{done.deletions} deletions, {done.accounts} account updates"
     )
     for kind, number in done.refused.items():
         out.print(f"refused at the door, nothing of it stored: {number} ({kind})")
