@@ -7,6 +7,7 @@ from typing import Any
 
 from sayso.corpus.imported import Report
 from sayso.corpus.listen import listen
+from sayso.corpus.store import Store
 from sayso.rights.database import Rights
 from sayso.rights.listeners import Listener, every
 from sayso.sources.live import Arrived, Feed
@@ -96,6 +97,11 @@ def listening(workspace: Workspace, feed: Feed, **how: Any) -> Iterator[Listenin
     finally:
         listener.stop.set()
         listener.end()
+
+
+def ids(workspace: Workspace) -> list[str]:
+    """The ids of all stored records."""
+    return sorted(Store(workspace).records.read(["id"])["id"].to_list())
 
 
 def state_of(workspace: Workspace) -> Listener:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import lance
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sayso.corpus import ingest
-from sayso.corpus.store import Store
-from sayso.errors import InputError
+from sayso.corpus.store import Store, Table
+from sayso.errors import InputError, WorkspaceError
 from sayso.rights import objections
 from sayso.rights.database import Rights
 from sayso.settings import Settings
@@ -305,4 +306,31 @@ def test_an_objectors_posts_are_not_stored_but_counted_as_erased(workspace):
     done = take(workspace, post(1, MARKER), post(2))
     assert (done.stored, list(texts(workspace))) == (1, ["post-2"])
     assert [row["reason"] for row in state(workspace)["tombstones"]] == ["objection"]
+    assert traces(workspace, MARKER) == []
+
+
+def test_a_table_of_another_version_is_said_to_be_one(workspace):
+    take(workspace, post(1))
+    table = Store(workspace).records
+    lance.dataset(str(table.path)).drop_columns(["url"])
+    with pytest.raises(WorkspaceError, match="another version"):
+        take(workspace, post(2))
+
+
+def test_a_deletion_cut_off_before_the_row_went_is_finished_by_the_same_again(
+    workspace, monkeypatch
+):
+    class CutError(Exception):
+        """The process ends here."""
+
+    def cut(*_):
+        raise CutError
+
+    take(workspace, post(1, MARKER), post(2))
+    gone = event("content.delete", id="post-1")
+    with monkeypatch.context() as patch, pytest.raises(CutError):
+        patch.setattr(Table, "remove", cut)
+        take(workspace, gone)
+    take(workspace, gone)
+    assert list(texts(workspace)) == ["post-2"]
     assert traces(workspace, MARKER) == []

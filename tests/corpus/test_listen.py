@@ -1,13 +1,9 @@
 """Listening: nothing lost and nothing doubled, whatever is lost, killed, repeated or misordered."""
 
 import io
-import json
 import os
-import random
-import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,15 +26,13 @@ from sayso.sources.feeds import LinesFeed
 from sayso.sources.items import Item, Refused, Rejected, Skipped
 from sayso.sources.live import Arrived, LostError
 from sayso.sources.mastodon_stream import MastodonFeed
-from sayso.sources.nats_stream import NatsFeed
 from sayso.workspace import Workspace
 from tests.conftest import KEY
-from tests.corpus.listening import Script, listening, state_of, states
+from tests.corpus.listening import Script, ids, listening, state_of, states
 from tests.corpus.world import event, lines, post, texts
 from tests.program import SAYSO
 from tests.sources.following import until
 from tests.sources.mastodon_api import TOKEN, reply, running, status
-from tests.sources.nats_server import STREAM, NatsServer
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -59,10 +53,6 @@ def record(number: int, text: str = "low tide", rev: int = 1) -> Upsert:
 
 def arrived(cursor: object, *items: Item, settle: object = None) -> Arrived:
     return Arrived(items, str(cursor), AT, settle)  # type: ignore[arg-type]
-
-
-def ids(workspace: Workspace) -> list[str]:
-    return sorted(Store(workspace).records.read(["id"])["id"].to_list())
 
 
 def test_what_arrives_is_stored_then_its_cursor_kept_then_settled(workspace):
@@ -298,79 +288,3 @@ def test_the_token_comes_from_a_file_or_the_environment(tmp_path):
             assert b"refuses the token" in ended.stderr
             assert b"from-" not in ended.stderr + ended.stdout
         assert instance.tokens == {"from-outside", "from-a-file"}
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[NatsServer]:
-    server = NatsServer(tmp_path / "nats")
-    server.start()
-    server.make_stream("content.>")
-    server.make_consumer("sayso", ack_wait=2)
-    yield server
-    server.kill()
-
-
-def test_a_server_that_dies_amid_a_batch_is_found_again(workspace, server):
-    sent = [(f"content.post-{n}", json.dumps(post(n)).encode()) for n in range(60)]
-    server.publish(sent[:40])
-    feed, stop = NatsFeed(server.address, STREAM), threading.Event()
-    with listening(workspace, feed, wait=lambda seconds: stop.wait(0.05)) as listener:
-        with workspace.lock("content", wait=True):  # nothing can be stored
-            until(lambda: server.given() == 40)
-            server.kill()
-        listener.until(lambda: len(ids(workspace)) == 40)
-        until(lambda: state_of(workspace).errors > 0)
-        server.start()
-        server.publish(sent[40:])
-        until(lambda: server.unsettled() == 0)
-    assert ids(workspace) == sorted(f"post-{n}" for n in range(60))
-    assert state_of(workspace).stored == 60
-
-
-def test_killed_anywhere_it_loses_and_doubles_nothing(tmp_path, server):
-    chance = random.Random(20261123)
-    number = 2500
-    events: list[tuple[str, bytes]] = []
-    for n in range(number):
-        events.append((f"content.post-{n}", json.dumps(post(n, f"tide number {n}")).encode()))
-        if n % 10 == 5:
-            edited = post(n - 3, f"edited number {n - 3}", rev=2)
-            events.append((f"content.post-{n - 3}", json.dumps(edited).encode()))
-        if n % 10 == 9:
-            events.append((f"content.post-{n - 4}", b""))
-    server.publish(events)
-    home = tmp_path / "home"
-    workspace = Workspace.create(home, Settings(), KEY)
-    command = [str(SAYSO), "--home", str(home), "listen", f"{server.address}/{STREAM}"]
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
-
-    left = len(events)
-    while left > len(events) / 4:
-        process = start()
-        try:
-            until(lambda before=left: server.unsettled() < before)
-            # Anywhere in the next batches: between storing, keeping the cursor and settling.
-            threading.Event().wait(chance.uniform(0, 0.3))
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        left = server.unsettled()
-    process = start()
-    try:
-        until(lambda: state_of(workspace).pid == process.pid and server.unsettled() == 0)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-    expected = {
-        f"post-{n}": f"edited number {n}" if n % 10 == 2 else f"tide number {n}"
-        for n in range(number)
-        if n % 10 != 5
-    }
-    assert Store(workspace).records.open().count_rows() == len(expected)
-    assert texts(workspace) == expected
-    one = state_of(workspace)
-    assert (one.state, one.stored >= 1) == ("stopped", True)
-    assert one.lag is not None

@@ -128,3 +128,10 @@ def test_each_statement_stands_until_it_is_taken_back_itself(town):
     assert said("allow", "another") == "unreadable"
     assert said("unset") == "allow"
     assert said("unset", "another") == ""
+
+
+def test_a_move_links_the_accounts_and_leaves_their_services(town):
+    town.posts("member-1@gallery", service="gallery")
+    town.told("member-1@square", service="square", person="member-1", moved_to="member-1@gallery")
+    found = town.account("member-1@gallery")
+    assert (found.person, found.service) == ("member-1", "gallery")

@@ -1,7 +1,6 @@
 """A real NATS server with JetStream on 127.0.0.1, and what a publisher does there."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
 import sys
@@ -96,7 +95,3 @@ def _answers(port: int) -> bool:
             return connection.recv(4) == b"INFO"
     except OSError:
         return False
-
-
-def is_installed() -> bool:
-    return PROGRAM.exists() or shutil.which("nats-server") is not None

@@ -10,6 +10,7 @@ from sayso.content.events import AccountUpdate, Upsert
 from sayso.corpus import rejects
 from sayso.corpus.batch import Batch
 from sayso.corpus.imported import Report, Rows, count
+from sayso.corpus.numbered import resolved
 from sayso.corpus.store import Store
 from sayso.errors import RefusedError, UsageError
 from sayso.gate.keyset import KeySet
@@ -140,8 +141,8 @@ def store_batch(
     workspace: Workspace, rights: Rights, store: Store, items: Iterable[Item], report: Report
 ) -> None:
     """Store one batch; a crash at any point is mended by importing the same batch again."""
-    batch = Batch(workspace.pseudonyms, items, report)
     with workspace.lock("content", wait=True):
+        batch = Batch(workspace.pseudonyms, resolved(workspace, rights, store, list(items)), report)
         with rights.writing() as connection:
             batch.look(store, connection)
             batch.fold()
@@ -170,7 +171,8 @@ def _store_records(store: Store, batch: Batch, rows: Rows, report: Report) -> No
         store.records.find(list(known), store.records.schema.names),
     )
     store.records.replace(changed)
-    gone = [stone.key for stone in batch.new_stones if stone.key in batch.stored]
+    # Also what has its tombstone from before: a crash may have come between it and this.
+    gone = [key for key in batch.stones if key in batch.stored]
     store.records.remove(gone)
     store.interactions.remove(sorted(batch.undone))
     if len(changed):

@@ -20,7 +20,6 @@ from sayso.content.events import Upsert
 from sayso.corpus import rejects
 from sayso.corpus.imported import Report
 from sayso.corpus.ingest import BATCH_CHARACTERS, store_batch
-from sayso.corpus.numbered import resolved
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, WorkspaceError
 from sayso.rights.database import Rights, now
@@ -244,9 +243,8 @@ class _Run:
             return
         report = self._report
         before, rejected = report.stored + report.updated, len(report.rejected)
-        items = resolved(self._workspace, self._rights, self._store, batch.items)
-        if items:
-            store_batch(self._workspace, self._rights, self._store, items, report)
+        if batch.items:
+            store_batch(self._workspace, self._rights, self._store, batch.items, report)
         self._keeper.keep(batch.cursor, report.stored + report.updated - before, batch.at)
         for arrived in batch.arrived:
             if arrived.settle:

@@ -4,6 +4,7 @@ A delete in Lance only marks rows. `Table.erase` makes it true on disk: the file
 without them, indexes are rebuilt, and old versions are removed.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sayso.errors import WorkspaceError
 from sayso.workspace import Workspace
 
 MOST_FRAGMENTS: Final = 64  # many small files are slow to read; then they become one
@@ -123,10 +125,21 @@ class Table:
         self.full_text = full_text
 
     def open(self) -> Any:
-        """Return the newest version as a `lance.LanceDataset`, made empty at first use."""
+        """Return the newest version as a `lance.LanceDataset`, made empty at first use.
+
+        Raises:
+            WorkspaceError: it was made by another version of Sayso.
+        """
         if not self.path.exists():
-            lance.write_dataset(self.schema.empty_table(), str(self.path), mode="create")
-        return lance.dataset(str(self.path))
+            with contextlib.suppress(OSError):  # another process may make it at the same moment
+                lance.write_dataset(self.schema.empty_table(), str(self.path), mode="create")
+        dataset = lance.dataset(str(self.path))
+        if dataset.schema.names != self.schema.names:
+            raise WorkspaceError(
+                f"the table {self.path.name} was made by another version",
+                "make a new workspace (SAYSO_HOME) and import again",
+            )
+        return dataset
 
     def find(self, keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
         """Return the rows with these keys: only they are read, not the whole table."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     update,
 )
 from sqlalchemy.exc import ArgumentError
@@ -211,7 +212,21 @@ def _engine(url: str) -> Engine:
             raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")
         event.listen(engine, "connect", _prepare_sqlite)
     metadata.create_all(engine)
+    _check_columns(engine)
     return engine
+
+
+def _check_columns(engine: Engine) -> None:
+    """Tables of another version lack columns, or have others: that is said, not run into."""
+    there = inspect(engine)
+    for table in metadata.sorted_tables:
+        columns = {column["name"] for column in there.get_columns(table.name)}
+        if missing := set(table.columns.keys()) - columns:
+            raise WorkspaceError(
+                f"the rights database was made by another version: {table.name} has no column "
+                f"{', '.join(sorted(missing))}",
+                "make a new workspace (SAYSO_HOME) and import again",
+            )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -116,7 +116,7 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
     if change.person:
         _carry_objections(connection, {change.account, row.person if row else ""}, person)
     if change.moved_to:
-        apply(connection, pseudonyms, AccountUpdate(change.moved_to, change.service, person))
+        apply(connection, pseudonyms, AccountUpdate(change.moved_to, person=person))
 
 
 def _state(connection: Connection, change: AccountUpdate) -> str:
