@@ -124,11 +124,12 @@ def by_item(prefix: str) -> Callable[[BinaryIO], None]:
 
 def records() -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the sample's records over and over, with the number of the round."""
+    files = (file for file in sorted(SAMPLE.glob("*.jsonl")) if file.stem != "accounts")
     known = [
-        json.loads(line)
-        for file in sorted(SAMPLE.glob("*.jsonl"))
-        if file.stem != "accounts"
-        for line in file.read_text("utf-8").splitlines()
+        record
+        for file in files
+        for record in map(json.loads, file.read_text("utf-8").splitlines())
+        if "id" in record  # events apart
     ]
     for turn in itertools.count():
         for record in known:
