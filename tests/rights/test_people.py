@@ -5,9 +5,10 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from sayso.content.record import Record
-from sayso.rights import people
+from sayso.rights import database, people
 from sayso.rights.database import signed, unsigned
 
 AGES = ("adult", "minor", "unknown")
@@ -135,3 +136,22 @@ def test_a_move_links_the_accounts_and_leaves_their_services(town):
     town.told("member-1@square", service="square", person="member-1", moved_to="member-1@gallery")
     found = town.account("member-1@gallery")
     assert (found.person, found.service) == ("member-1", "gallery")
+
+
+def test_only_what_may_move_a_record_counts_as_a_change(town):
+    def changes() -> int:
+        with town.rights.reading() as connection:
+            counted = select(database.changes.c.number).where(database.changes.c.what == "accounts")
+            return connection.scalar(counted) or 0
+
+    town.posts("member-1@square")
+    before = changes()
+    town.told("member-1@square", handle="one")
+    town.told("member-1@square", state="active", service="square")
+    town.told("stranger@square", handle="two")
+    assert changes() == before
+    for number, fields in enumerate(
+        ({"state": "private"}, {"kind": "bot"}, {"train_signal": "deny"}, {"person": "member-1"})
+    ):
+        town.told("member-1@square", **fields)
+        assert changes() == before + number + 1, fields

@@ -1,7 +1,7 @@
 """Accounts, and the persons they belong to."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 from msgspec import Struct
@@ -86,7 +86,6 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
 
 def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate) -> None:
     """Take over what an account update says; its empty fields change nothing."""
-    note_change(connection, "accounts")
     row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
     values: dict[str, object] = {
         name: value
@@ -99,6 +98,9 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         values["assistant"] = change.assistant
     if change.age_band:
         values["age_source"] = AGE_BY_SERVICE
+    # Networks announce accounts all day; only what may move a record is worth interrupting for.
+    if _matters(change, None if row is None else dict(row._mapping), values):
+        note_change(connection, "accounts")
     if row is None:
         service = change.service or change.account.rpartition("@")[2]
         values = {
@@ -117,6 +119,16 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         _carry_objections(connection, {change.account, row.person if row else ""}, person)
     if change.moved_to:
         apply(connection, pseudonyms, AccountUpdate(change.moved_to, person=person))
+
+
+def _matters(
+    change: AccountUpdate, known: Mapping[str, object] | None, values: Mapping[str, object]
+) -> bool:
+    """Whether an update may take a record out or bring one in."""
+    if known is None:
+        return bool(change.person or change.moved_to)  # no record of it has come yet
+    differs = any(known[name] != value for name, value in values.items() if name != "handle")
+    return differs or bool(change.moved_to)
 
 
 def _state(connection: Connection, change: AccountUpdate) -> str:
