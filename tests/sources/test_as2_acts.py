@@ -98,7 +98,7 @@ def test_an_account_has_two_names_where_its_address_shows_none():
     ("said", "signal"),
     [
         ({}, ""),
-        ({"indexable": True}, ""),
+        ({"indexable": True}, "unset"),
         ({"indexable": None}, ""),
         ({"indexable": False}, "deny"),
         ({"indexable": "false"}, "unreadable"),

@@ -189,7 +189,12 @@ def archive(tmp_path):
 def test_a_whole_archive(archive):
     found = items(archive)
     told = AccountUpdate(
-        ACCOUNT, "square.example", handle="member-1", kind="person", train_signal="deny"
+        ACCOUNT,
+        "square.example",
+        handle="member-1",
+        kind="person",
+        train_signal="deny",
+        statement="profile",
     )
     assert found[0] == told
     made = records(found)

@@ -17,6 +17,8 @@ KINDS: Final = {
     "Organization": "page",
 }
 LONGEST_NAME: Final = 256
+# Which of an account's statements a profile is.
+PROFILE: Final = "profile"
 # No property speaks of AI training; these tags in profiles do, by custom.
 _NO: Final = re.compile(r"(?<!\w)#(?:noai|noimageai|nobots?|noindex)\b", re.IGNORECASE)
 
@@ -36,6 +38,7 @@ def updates(actor: dict[str, Any]) -> Iterator[AccountUpdate]:
         raise UnfitError("an actor without an address")
     name = named(actor)
     kind = next((KINDS[each] for each in KINDS if each in values.kinds(actor)), "")
+    signal = _signal(actor)
     for account in dict.fromkeys((name, own)):
         yield AccountUpdate(
             account,
@@ -43,7 +46,8 @@ def updates(actor: dict[str, Any]) -> Iterator[AccountUpdate]:
             handle=_user(actor),
             kind=kind,
             state=_state(actor),
-            train_signal=_signal(actor),
+            train_signal=signal,
+            statement=PROFILE if signal else "",
             moved_to="" if account == name else name,
         )
 
@@ -90,14 +94,19 @@ def _state(actor: dict[str, Any]) -> str:
 
 
 def _signal(actor: dict[str, Any]) -> str:
-    """Return the account's word on training: search consent is no training consent (FEP-5feb)."""
+    """Return the account's word on training, 'unset' for the end of an earlier no.
+
+    Search consent is no training consent (FEP-5feb).
+    """
     indexable, searchable = actor.get("indexable"), actor.get("searchableBy")
     # Of the dead nobody is left who could object.
     if indexable is False or actor.get("memorial") is True or _NO.search(_profile(actor)):
         return "deny"
     if searchable is not None and values.PUBLIC.isdisjoint(values.identifiers(searchable)):
         return "deny"
-    return "" if indexable is None or indexable is True else "unreadable"
+    if indexable is True:
+        return "unset"
+    return "" if indexable is None else "unreadable"
 
 
 def _profile(actor: dict[str, Any]) -> str:
