@@ -4,7 +4,7 @@ What is left of a record is a function of its events' order alone, not of where 
 a batch knows what is stored of the records it names, and applies each event to that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from typing import Final
 
 import msgspec
@@ -20,7 +20,7 @@ from sayso.corpus.store import INTERACTIONS, Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import people, tombstones
 from sayso.rights.tombstones import Tombstone
-from sayso.sources.items import Item, Refused, Rejected, Skipped
+from sayso.sources.items import Item, Refused
 from sayso.workspace import Pseudonyms
 
 # From seen by everybody to seen by nobody; what is unknown yields to whatever is said.
@@ -84,27 +84,19 @@ class Batch:
     def fold(self) -> None:
         """Apply the events, in their order."""
         for item, key in self._items:
-            self._report.read += 1
+            self._report.note(item)
             match item:
                 case Upsert(record=record):
                     self._upsert(key, record)
                 case Interaction():
                     self._react(key, item)
                 case Delete():
-                    self._report.deletions += 1
                     self._delete(key, item)
-                case Refused():
-                    count(self._report.refused, item.kind, item.count)
-                    if key:
-                        self._report.keys.append(key)
-                        self._drop(key, tombstones.DIRECT_MESSAGE, HIGHEST_REV)
+                case Refused() if key:
+                    self._report.keys.append(key)
+                    self._drop(key, tombstones.DIRECT_MESSAGE, HIGHEST_REV)
                 case AccountUpdate():
-                    self._report.accounts += 1
                     self._change(item)
-                case Skipped():
-                    count(self._report.skipped, item.reason, item.count)
-                case Rejected():
-                    self._report.rejected.append(item)
                 case Undelete():
                     if key in self.stones and self.stones[key].reason == tombstones.DELETED:
                         del self.stones[key]
@@ -132,9 +124,9 @@ class Batch:
         return self._places[key]
 
     @property
-    def stored(self) -> set[int]:
+    def stored(self) -> KeysView[int]:
         """Keys of those records that were stored before this batch."""
-        return set(self._stored)
+        return self._stored.keys()
 
     @property
     def new_stones(self) -> list[Tombstone]:
@@ -223,7 +215,6 @@ class Batch:
             self._deleted_accounts.discard(account)
 
     def _react(self, key: int, seen: Interaction) -> None:
-        self._report.interactions += 1
         stone = self.stones.get(key) if key else None
         if stone and stone.reason == tombstones.DELETED:
             return

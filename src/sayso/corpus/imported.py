@@ -11,10 +11,11 @@ import polars as pl
 import pyarrow as pa
 from msgspec import Struct, field
 
+from sayso.content.events import AccountUpdate, Delete, Interaction
 from sayso.content.record import Record, own_words
 from sayso.corpus.fingerprints import fingerprints
 from sayso.corpus.store import FINGERPRINTS, RECORDS
-from sayso.sources.items import Rejected
+from sayso.sources.items import Item, Refused, Rejected, Skipped
 from sayso.workspace import Pseudonyms
 
 # Columns that hold a record's field under the same name.
@@ -39,6 +40,23 @@ class Report(Struct):
     rejected: list[Rejected] = field(default_factory=list)
     rejects_file: str = ""
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
+
+    def note(self, item: Item) -> None:
+        """Count what can be told from an item alone; what became of a record is told elsewhere."""
+        self.read += 1
+        match item:
+            case Delete():
+                self.deletions += 1
+            case Interaction():
+                self.interactions += 1
+            case AccountUpdate():
+                self.accounts += 1
+            case Refused():
+                count(self.refused, item.kind, item.count)
+            case Skipped():
+                count(self.skipped, item.reason, item.count)
+            case Rejected():
+                self.rejected.append(item)
 
 
 def count(counter: dict[str, int], reason: str, number: int = 1) -> None:

@@ -57,10 +57,7 @@ def look_through(paths: list[Path], progress: Progress | None = None) -> list[Ex
             if progress and (content + refused) % 5000 == 0:
                 progress(f"{export.tree.name} (looking through)", _bytes_read(export), 0)
     if refused and not content:
-        raise RefusedError(
-            f"there is nothing but private messages ({refused}); nothing was stored",
-            "Sayso never takes private messages; import posts instead",
-        )
+        raise _only_messages(refused)
     return exports
 
 
@@ -111,11 +108,15 @@ def import_stream(workspace: Workspace, stream: BinaryIO, name: str, batch: int 
         report.rejects_file = str(rejects.write(workspace, report.rejected))
     messages = sum(report.refused.values())
     if messages and messages == report.read:
-        raise RefusedError(
-            f"there is nothing but private messages ({messages}); nothing was stored",
-            "Sayso never takes private messages; import posts instead",
-        )
+        raise _only_messages(messages)
     return report
+
+
+def _only_messages(number: int) -> RefusedError:
+    return RefusedError(
+        f"there is nothing but private messages ({number}); nothing was stored",
+        "Sayso never takes private messages; import posts instead",
+    )
 
 
 def _take_in(

@@ -5,7 +5,7 @@ without them, indexes are rebuilt, and old versions are removed.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -143,18 +143,18 @@ class Table:
 
     def find(self, keys: Sequence[int], columns: Sequence[str]) -> pl.DataFrame:
         """Return the rows with these keys: only they are read, not the whole table."""
-        dataset = self.open()
         parts = [pl.DataFrame(schema=_frame_schema(self.schema, columns))]
-        present = self.keys()
-        wanted = np.array(keys, np.uint64)
-        there = wanted[np.isin(wanted, present)] if len(present) else wanted[:0]
-        for start in range(0, len(there), 10_000):
-            listed = ", ".join(str(key) for key in there[start : start + 10_000].tolist())
-            table = dataset.to_table(columns=list(columns), filter=f"key IN ({listed})")
-            parts.append(_frame(table))
+        parts += [self.read(columns, chosen) for chosen in _chosen(self._present(keys))]
         return pl.concat(parts)
 
-    def keys(self) -> NDArray[np.uint64]:
+    def _present(self, keys: Sequence[int]) -> list[int]:
+        """Return those of the keys that live rows have; reads nothing for none."""
+        if not len(keys):
+            return []
+        wanted = np.array(keys, np.uint64)
+        return wanted[np.isin(wanted, self._keys())].tolist()  # type: ignore[no-any-return]
+
+    def _keys(self) -> NDArray[np.uint64]:
         """Return the keys of all live rows."""
         return self.open().to_table(columns=["key"])["key"].to_numpy()  # type: ignore[no-any-return]
 
@@ -171,7 +171,7 @@ class Table:
 
     def append_missing(self, rows: pa.Table) -> int:
         """Add those rows whose keys are not there yet; return how many."""
-        new = rows.filter(~np.isin(rows["key"].to_numpy(), self.keys())) if len(rows) else rows
+        new = rows.filter(~np.isin(rows["key"].to_numpy(), self._keys())) if len(rows) else rows
         self.append(new)
         return len(new)
 
@@ -183,14 +183,12 @@ class Table:
     def delete(self, keys: Sequence[int]) -> None:
         """Mark rows as deleted; `erase` removes them from the disk."""
         dataset = self.open()
-        for start in range(0, len(keys), 10_000):
-            listed = ", ".join(str(key) for key in keys[start : start + 10_000])
-            dataset.delete(f"key IN ({listed})")
+        for chosen in _chosen(keys):
+            dataset.delete(chosen)
 
     def remove(self, keys: Sequence[int]) -> int:
         """Delete the rows with these keys and erase them from the disk; return how many."""
-        wanted = pl.Series(keys, dtype=pl.UInt64).implode()
-        there = self.read(["key"]).filter(pl.col("key").is_in(wanted))["key"].to_list()
+        there = self._present(keys)
         if there:
             self.delete(there)
         if there or self._has_leftovers():
@@ -235,6 +233,12 @@ class Table:
         self.open().cleanup_old_versions(
             older_than=timedelta(0), delete_unverified=True, error_if_tagged_old_versions=False
         )
+
+
+def _chosen(keys: Sequence[int]) -> Iterator[str]:
+    """Yield filters for rows with these keys, each of a length that is parsed quickly."""
+    for start in range(0, len(keys), 10_000):
+        yield f"key IN ({', '.join(map(str, keys[start : start + 10_000]))})"
 
 
 def _frame(table: pa.Table) -> pl.DataFrame:

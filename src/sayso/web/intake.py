@@ -14,13 +14,13 @@ from typing import Final
 
 from starlette.exceptions import HTTPException
 
-from sayso.content.events import AccountUpdate, Delete, Interaction, Upsert
+from sayso.content.events import Upsert
 from sayso.corpus.imported import Report, count
 from sayso.corpus.ingest import store_batch
 from sayso.corpus.store import Store
 from sayso.rights import tombstones
 from sayso.rights.database import Rights, now
-from sayso.sources.items import Item, Refused, Rejected, Skipped
+from sayso.sources.items import Item
 from sayso.workspace import Workspace
 
 MOST_WAITING: Final = 200
@@ -123,7 +123,9 @@ class Intake:
         told: set[int] = set()
         reports = []
         for part, named in zip(group, keys, strict=True):
-            report = _counted(part.items)
+            report = Report()
+            for item in part.items:
+                report.note(item)
             for key in named:
                 if key not in after:
                     if key in stones and stones[key].reason in tombstones.FINAL:
@@ -147,23 +149,3 @@ class Intake:
         number = self._workspace.pseudonyms.number
         upserts = (item for item in part.items if isinstance(item, Upsert))
         return dict.fromkeys(number("record", item.record.id) for item in upserts)
-
-
-def _counted(items: Sequence[Item]) -> Report:
-    """Count what can be counted without the tables, as an import does."""
-    report = Report(read=len(items))
-    for item in items:
-        match item:
-            case Delete():
-                report.deletions += 1
-            case Interaction():
-                report.interactions += 1
-            case AccountUpdate():
-                report.accounts += 1
-            case Refused():
-                count(report.refused, item.kind, item.count)
-            case Skipped():
-                count(report.skipped, item.reason, item.count)
-            case Rejected():
-                report.rejected.append(item)
-    return report
