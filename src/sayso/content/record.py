@@ -20,6 +20,7 @@ AUDIENCES: Final = (
     "unknown",
 )
 MESSAGE_SURFACES: Final = ("message", "letter", "chat", "direct")
+SIGNALS: Final = ("", "allow", "unreadable", "deny")  # from the mildest to the strictest
 AGE_BANDS: Final = ("adult", "minor", "unknown")
 LONGEST_ID: Final = 1024
 LONGEST_TEXT: Final = 1_000_000
@@ -88,6 +89,11 @@ class Record(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         return self.audience == "direct" or (
             self.surface in MESSAGE_SURFACES and self.audience not in ("public", "unlisted")
         )
+
+
+def strictest(signals: Iterable[str]) -> str:
+    """Return the strictest of words on training: 'deny', 'unreadable', 'allow' or ''."""
+    return max(signals, key=SIGNALS.index, default="")
 
 
 def own_words(text: str, media: Iterable[Medium]) -> str:

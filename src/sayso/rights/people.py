@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from sayso.content.events import AccountUpdate
-from sayso.content.record import Record
+from sayso.content.record import Record, strictest
 from sayso.rights.database import (
     Rights,
     accounts,
@@ -21,7 +21,6 @@ from sayso.rights.database import (
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
-STRICTNESS = ("", "allow", "unreadable", "deny")
 AGE_BY_OPERATOR = "operator's attestation"
 
 
@@ -139,7 +138,7 @@ def _state(connection: Connection, change: AccountUpdate) -> str:
         row = {"account": change.account, "name": change.statement, "signal": change.train_signal}
         connection.execute(insert(statements).values(row))
     standing = connection.scalars(select(statements.c.signal).where(theirs)).all()
-    return max(standing, key=STRICTNESS.index, default="")
+    return strictest(standing)
 
 
 def deleted(connection: Connection) -> set[int]:

@@ -9,6 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from sayso.content.record import strictest
+
 PREFERENCE: Final = "community.lexicon.preference.ai"
 INTENTS: Final = "org.user-intents.declaration"
 COLLECTIONS: Final = (PREFERENCE, INTENTS)
@@ -19,7 +21,6 @@ _USES: Final = ("training", "inference", "syntheticContent")
 _GENERATIVE: Final = "syntheticContentGeneration"
 _DATASET: Final = "bulkDataset"
 _POST: Final = "app.bsky.feed.post"
-_ORDER: Final = ("", "allow", "unreadable", "deny")
 
 
 class Statement(Struct, frozen=True):
@@ -27,11 +28,6 @@ class Statement(Struct, frozen=True):
 
     scope: str
     uses: Mapping[str, str]
-
-
-def strictest(signals: Iterable[str]) -> str:
-    """Return the strictest of signals: 'deny', 'unreadable', 'allow' or ''."""
-    return max(signals, key=_ORDER.index, default="")
 
 
 def resolve(records: Iterable[tuple[str, str, object]]) -> str:

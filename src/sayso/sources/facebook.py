@@ -19,11 +19,10 @@ from sayso.sources.items import Item
 from sayso.sources.meta import Owner
 from sayso.sources.meta_files import (
     Export,
+    claimed,
     exports,
     fields,
     first_key,
-    html_error,
-    is_html,
     rows,
 )
 
@@ -71,11 +70,7 @@ def claims(tree: Tree) -> bool:
     Raises:
         InputError: it has one, but as HTML.
     """
-    if any(kind_of(member) not in ("", "profile") for member in tree.members):
-        return True
-    if is_html(tree, _PAGES):
-        raise html_error(tree, "Facebook")
-    return False
+    return claimed(tree, lambda member: kind_of(member) not in ("", "profile"), _PAGES, "Facebook")
 
 
 def read(tree: Tree) -> Iterator[Item]:

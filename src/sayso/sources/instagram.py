@@ -17,11 +17,10 @@ from sayso.sources.items import Item, Refused
 from sayso.sources.meta import Label, Owner
 from sayso.sources.meta_files import (
     Export,
+    claimed,
     exports,
     fields,
     first_key,
-    html_error,
-    is_html,
     rows,
 )
 from sayso.sources.meta_posts import Work
@@ -86,11 +85,7 @@ def claims(tree: Tree) -> bool:
     Raises:
         InputError: it has one, but as HTML.
     """
-    if any(kind_of(member) not in _ABOUT for member in tree.members):
-        return True
-    if is_html(tree, _PAGES):
-        raise html_error(tree, "Instagram")
-    return False
+    return claimed(tree, lambda member: kind_of(member) not in _ABOUT, _PAGES, "Instagram")
 
 
 def read(tree: Tree) -> Iterator[Item]:

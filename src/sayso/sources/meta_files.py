@@ -144,20 +144,25 @@ def first_key(head: bytes) -> str:
     return match[1].decode() if match else ""
 
 
-def is_html(tree: Tree, pattern: str) -> bool:
-    """Whether a tree has a page of Meta's that is called so."""
-    return any(
+def claimed(tree: Tree, is_read: Callable[[Member], bool], pages: str, service: str) -> bool:
+    """Whether a tree has a file of a service's export that `is_read` knows.
+
+    `pages` is a pattern of what the same files are called in an export as HTML.
+
+    Raises:
+        InputError: it has the export, but as HTML.
+    """
+    if any(is_read(member) for member in tree.members):
+        return True
+    if any(
         _IN_EXPORT.search(member.name) or b"uiBoxWhite" in member.head
-        for member in tree.find(rf"(^|/)({pattern})\.html?$")
-    )
-
-
-def html_error(tree: Tree, service: str) -> InputError:
-    """Return the error of an export that came as HTML."""
-    return InputError(
-        f"{tree.name} is an export of {service}'s as HTML; expected JSON",
-        f"export again as JSON, as docs/sources/{service.lower()}.md says",
-    )
+        for member in tree.find(rf"(^|/)({pages})\.html?$")
+    ):
+        raise InputError(
+            f"{tree.name} is an export of {service}'s as HTML; expected JSON",
+            f"export again as JSON, as docs/sources/{service.lower()}.md says",
+        )
+    return False
 
 
 def rows(member: Member, lists: re.Pattern[str]) -> Iterator[tuple[str, Row]]:

@@ -20,11 +20,10 @@ from sayso.sources.items import Item
 from sayso.sources.meta import Owner
 from sayso.sources.meta_files import (
     Export,
+    claimed,
     exports,
     fields,
     first_key,
-    html_error,
-    is_html,
     rows,
 )
 from sayso.sources.meta_posts import Piece
@@ -49,11 +48,7 @@ def claims(tree: Tree) -> bool:
     Raises:
         InputError: it has one, but as HTML.
     """
-    if any(kind_of(member) in _READ for member in tree.members):
-        return True
-    if is_html(tree, _PAGES):
-        raise html_error(tree, "Threads")
-    return False
+    return claimed(tree, lambda member: kind_of(member) in _READ, _PAGES, "Threads")
 
 
 def read(tree: Tree) -> Iterator[Item]:
