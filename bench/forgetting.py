@@ -14,7 +14,6 @@ same is reckoned for every person over all records, in tokens to be trained agai
 import argparse
 import hashlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterable
@@ -28,6 +27,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from quiet import wait_until_quiet
 from sayso.corpus.cells import era_of, period_of, shard_of
 from sayso.corpus.ingest import import_paths
 from sayso.rights import objections, people
@@ -214,14 +214,6 @@ def tiny_base(folder: Path) -> Path:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
-
-
-def wait_until_quiet(minutes: float, most: float = 1.2) -> float:
-    """Wait for other programs to end; return the load average (1 minute) it began with."""
-    ends = time.monotonic() + minutes * 60
-    while os.getloadavg()[0] > most and time.monotonic() < ends:
-        time.sleep(5)
-    return round(os.getloadavg()[0], 2)
 
 
 def parse() -> argparse.Namespace:

@@ -11,7 +11,6 @@ the same rules, but first the accounts, parents, quotes and copies of all record
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -31,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert
 
+from quiet import wait_until_quiet
 from sayso.corpus import admission
 from sayso.corpus.duplicates import PLACES
 from sayso.corpus.store import FINGERPRINTS, RECORDS, Store
@@ -232,14 +232,6 @@ def memory(*, reset: bool = False) -> int:
         Path("/proc/self/clear_refs").write_text("5")
     status = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-
-
-def wait_until_quiet(minutes: float, most: float = 1.2) -> float:
-    """Wait for other programs to end; return the load average (1 minute) it began with."""
-    ends = time.monotonic() + minutes * 60
-    while os.getloadavg()[0] > most and time.monotonic() < ends:
-        time.sleep(5)
-    return round(os.getloadavg()[0], 2)
 
 
 SIZES: Final = (4_000_000, 100_000_000, 200_000)

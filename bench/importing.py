@@ -14,7 +14,6 @@ import argparse
 import cProfile
 import itertools
 import json
-import os
 import pstats
 import re
 import resource
@@ -32,6 +31,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from quiet import wait_until_quiet
 from sayso.corpus.ingest import import_paths
 from sayso.workspace import Workspace
 
@@ -227,14 +227,6 @@ def profile(path: Path, home: Path) -> None:
     profiler.runcall(import_paths, workspace, [path])
     pstats.Stats(profiler).sort_stats("cumulative").print_stats(40)
     pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
-
-
-def wait_until_quiet(minutes: float, most: float = 1.2) -> float:
-    """Wait for other programs to end; return the load average (1 minute) it began with."""
-    ends = time.monotonic() + minutes * 60
-    while os.getloadavg()[0] > most and time.monotonic() < ends:
-        time.sleep(5)
-    return round(os.getloadavg()[0], 2)
 
 
 def parse() -> argparse.Namespace:

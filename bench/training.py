@@ -10,7 +10,6 @@ the median of the rounds'. Losses agree only about: the peer trains its A too, i
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from quiet import wait_until_quiet
 from sayso.settings import Settings, Training
 from sayso.training import base
 from sayso.training.recipe import Recipe
@@ -122,14 +122,6 @@ def measure(folder: Path, sequences: list[list[int]], rounds: int) -> dict[str, 
         for name in sorted(sides, reverse=bool(turn % 2)):
             runs[name].append(sides[name]())
     return runs
-
-
-def wait_until_quiet(minutes: float, most: float = 1.2) -> float:
-    """Wait for other programs to end; return the load average (1 minute) it began with."""
-    ends = time.monotonic() + minutes * 60
-    while os.getloadavg()[0] > most and time.monotonic() < ends:
-        time.sleep(5)
-    return round(os.getloadavg()[0], 2)
 
 
 def main() -> None:

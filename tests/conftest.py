@@ -1,5 +1,6 @@
 """Shared fixtures: a tiny random model, workspaces, and where real records lie."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,3 +66,28 @@ def tiny_settings(tiny_base: Path) -> Settings:
 def workspace(tmp_path: Path, tiny_settings: Settings) -> Workspace:
     """An empty workspace with the tiny model."""
     return Workspace.create(tmp_path / "home", tiny_settings, KEY)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfd):
+    """The program, as a command line calls it."""
+    from tests.program import Program
+
+    return Program(tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a workspace, made once."""
+    from tests.program import fill
+
+    folder = tmp_path_factory.mktemp("made")
+    fill(folder)
+    return folder
+
+
+@pytest.fixture
+def filled(run, made):
+    """A workspace with some posts and an objection, and the files that belong to it."""
+    shutil.copytree(made, run.folder, dirs_exist_ok=True)
+    return run.home

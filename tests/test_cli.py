@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,29 +19,10 @@ from sayso.rights.database import Rights, ledger
 from sayso.workspace import Workspace
 from tests.conftest import KEY
 from tests.corpus.world import event, lines, post
-from tests.program import SAYSO, Program, fill
+from tests.program import SAYSO
 
 VERBS = sorted(cli.commands)
 SECRET, HANDLE = "zwiebelfisch", "springtide"
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
-    return Program(tmp_path, monkeypatch, capfd)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    fill(folder)
-    return folder
-
-
-@pytest.fixture
-def filled(run, made):
-    """A workspace with some posts and an objection, and the files that belong to it."""
-    shutil.copytree(made, run.folder, dirs_exist_ok=True)
-    return run.home
 
 
 def installed(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -1,6 +1,5 @@
 """Exit codes: what went wrong can be told from the code, and its cause and cure from a line."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -8,27 +7,6 @@ import pytest
 from sayso.rights import receipts
 from sayso.workspace import Workspace
 from tests.corpus.world import lines, post
-from tests.program import Program, fill
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
-    return Program(tmp_path, monkeypatch, capfd)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    fill(folder)
-    return folder
-
-
-@pytest.fixture
-def filled(run, made):
-    """A workspace with some posts and an objection, and the files that belong to it."""
-    shutil.copytree(made, run.folder, dirs_exist_ok=True)
-    return run.home
-
 
 NEEDS_WORKSPACE = [
     ["gate"], ["explain", "1"], ["train"], ["serve"], ["object", "a"], ["objections"], ["verify"],

@@ -6,6 +6,7 @@ import pytest
 
 from sayso.content.events import Delete
 from sayso.content.record import own_words
+from tests.sources.facebook_exports import ACTIVITY, BEACH, COMMENTS, read
 from tests.sources.meta_exports import (
     AT,
     FACEBOOK_PROFILE,
@@ -22,16 +23,6 @@ from tests.sources.meta_exports import (
     texts,
     zipped,
 )
-
-ACTIVITY = "your_facebook_activity"
-COMMENTS = f"{ACTIVITY}/comments_and_reactions/comments.json"
-ALBUM = f"{ACTIVITY}/posts/album/0.json"
-LIKES = f"{ACTIVITY}/comments_and_reactions/likes_and_reactions.json"
-BEACH = f"{ACTIVITY}/posts/media/Mobileuploads_1/77.jpg"
-
-
-def read(tmp_path, files: dict, profile: dict | None = None):
-    return items_of(zipped(tmp_path, {FACEBOOK_PROFILE: profile or facebook_profile(), **files}))
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,16 @@
 """Facebook's albums, photos, videos and reels, and what comes with them."""
 
+from tests.sources.facebook_exports import ACTIVITY, ALBUM, BEACH, read
 from tests.sources.meta_exports import (
     AT,
-    FACEBOOK_PROFILE,
     POSTS,
     facebook_post,
-    facebook_profile,
-    items_of,
     only,
     photo,
     records,
     skipped,
     texts,
-    zipped,
 )
-
-ACTIVITY = "your_facebook_activity"
-COMMENTS = f"{ACTIVITY}/comments_and_reactions/comments.json"
-ALBUM = f"{ACTIVITY}/posts/album/0.json"
-LIKES = f"{ACTIVITY}/comments_and_reactions/likes_and_reactions.json"
-BEACH = f"{ACTIVITY}/posts/media/Mobileuploads_1/77.jpg"
-
-
-def read(tmp_path, files: dict, profile: dict | None = None):
-    return items_of(zipped(tmp_path, {FACEBOOK_PROFILE: profile or facebook_profile(), **files}))
 
 
 def test_albums_photos_and_videos(tmp_path):

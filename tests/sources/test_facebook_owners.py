@@ -11,6 +11,7 @@ from sayso.sources import facebook, messages
 from sayso.sources.archive import open_tree
 from sayso.sources.detect import find
 from sayso.sources.items import Refused
+from tests.sources.facebook_exports import ACTIVITY, ALBUM, BEACH, read
 from tests.sources.meta_exports import (
     AT,
     FACEBOOK_PROFILE,
@@ -27,15 +28,6 @@ from tests.sources.meta_exports import (
 )
 
 THIS_YEAR = datetime.now(UTC).year
-ACTIVITY = "your_facebook_activity"
-COMMENTS = f"{ACTIVITY}/comments_and_reactions/comments.json"
-ALBUM = f"{ACTIVITY}/posts/album/0.json"
-LIKES = f"{ACTIVITY}/comments_and_reactions/likes_and_reactions.json"
-BEACH = f"{ACTIVITY}/posts/media/Mobileuploads_1/77.jpg"
-
-
-def read(tmp_path, files: dict, profile: dict | None = None):
-    return items_of(zipped(tmp_path, {FACEBOOK_PROFILE: profile or facebook_profile(), **files}))
 
 
 @pytest.mark.parametrize(

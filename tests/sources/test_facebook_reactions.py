@@ -1,25 +1,12 @@
 """Facebook's reactions in both dialects, and what was watched for how long."""
 
+from tests.sources.facebook_exports import ACTIVITY, LIKES, read
 from tests.sources.meta_exports import (
     AT,
-    FACEBOOK_PROFILE,
-    facebook_profile,
-    items_of,
     reactions,
     rejected,
     skipped,
-    zipped,
 )
-
-ACTIVITY = "your_facebook_activity"
-COMMENTS = f"{ACTIVITY}/comments_and_reactions/comments.json"
-ALBUM = f"{ACTIVITY}/posts/album/0.json"
-LIKES = f"{ACTIVITY}/comments_and_reactions/likes_and_reactions.json"
-BEACH = f"{ACTIVITY}/posts/media/Mobileuploads_1/77.jpg"
-
-
-def read(tmp_path, files: dict, profile: dict | None = None):
-    return items_of(zipped(tmp_path, {FACEBOOK_PROFILE: profile or facebook_profile(), **files}))
 
 
 def test_both_dialects_of_reactions(tmp_path):

@@ -6,34 +6,24 @@ from datetime import UTC, datetime
 import pytest
 
 from sayso.content.events import AccountUpdate
+from tests.sources.instagram_exports import (
+    ACCOUNT,
+    NAME,
+    POSTS,
+    PRIVACY,
+    read,
+    single,
+)
 from tests.sources.meta_exports import (
     AT,
     INSTAGRAM_PROFILE,
     instagram_profile,
     items_of,
     only,
-    picture,
     records,
     skipped,
     zipped,
 )
-
-NAME = "instagram-member_1-2026-11-01-AbCdEf.zip"
-MEDIA = "your_instagram_activity/media"
-POSTS = f"{MEDIA}/posts_1.json"
-COMMENTS = "your_instagram_activity/comments/post_comments_1.json"
-PRIVACY = "security_and_login_information/login_and_profile_creation/profile_privacy_changes.json"
-FILE = "media/posts/202407/1_n_1.webp"
-ACCOUNT = "acct:member_1@instagram.com"
-
-
-def read(tmp_path, files: dict, profile: dict | None = None):
-    told = {INSTAGRAM_PROFILE: instagram_profile() if profile is None else profile}
-    return items_of(zipped(tmp_path, told | files, NAME))
-
-
-def single(caption: str, uri: str = FILE, at: int = AT, **more) -> dict:
-    return {"media": [picture(uri, caption, at, **more)]}
 
 
 @pytest.mark.parametrize(
