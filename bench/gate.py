@@ -38,7 +38,8 @@ from sayso.gate import gate
 from sayso.gate.keyset import KeySet
 from sayso.gate.policy import load
 from sayso.gate.rules import FACTS
-from sayso.rights.database import Rights, accounts, signed
+from sayso.rights.database import Rights, signed
+from sayso.rights.tables import accounts
 from sayso.workspace import Workspace
 
 AT: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -15,7 +15,8 @@ from sqlalchemy import update
 
 from sayso.cli import cli
 from sayso.corpus.ingest import import_stream
-from sayso.rights.database import Rights, ledger
+from sayso.rights.database import Rights
+from sayso.rights.tables import ledger
 from sayso.workspace import Workspace
 from tests.conftest import KEY
 from tests.corpus.world import event, lines, post

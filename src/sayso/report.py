@@ -35,7 +35,7 @@ from sayso.gate import gate
 from sayso.gate.gate import Finding
 from sayso.gate.policy import Policy
 from sayso.rights.database import now
-from sayso.rights.objections import ALL_SERVICES, Objection
+from sayso.rights.objection import ALL_SERVICES, Objection
 from sayso.training.train import Outcome
 from sayso.workspace import Workspace
 

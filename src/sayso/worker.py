@@ -17,7 +17,8 @@ from sayso.corpus import admission
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
-from sayso.rights.database import Rights, changes, now, objections, tombstones
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import changes, objections, tombstones
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
 from sayso.workspace import Workspace

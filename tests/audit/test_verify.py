@@ -17,7 +17,7 @@ from sayso.corpus.ingest import import_stream
 from sayso.errors import SaysoError
 from sayso.rights import objections
 from sayso.rights.database import Rights
-from sayso.rights.database import ledger as ledger_table
+from sayso.rights.tables import ledger as ledger_table
 from sayso.settings import Settings
 from sayso.training import releases
 from sayso.training.adapters import AdapterStore, tensor_hash

@@ -19,7 +19,8 @@ from sayso.corpus.ingest import import_stream
 from sayso.corpus.listen import GOOD_SECONDS, LONGEST_DELAY, Backoff, listen
 from sayso.corpus.store import Store
 from sayso.errors import UsageError, WorkspaceError
-from sayso.rights.database import Rights, listeners
+from sayso.rights.database import Rights
+from sayso.rights.tables import listeners
 from sayso.settings import Settings
 from sayso.sources import messages
 from sayso.sources.feeds import LinesFeed

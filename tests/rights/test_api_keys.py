@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sayso.errors import UsageError
 from sayso.rights import api_keys
 from sayso.rights.database import Rights
-from sayso.rights.database import api_keys as table
+from sayso.rights.tables import api_keys as table
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from sayso.assistant.chat import Answer
 from sayso.assistant.engine import Chunk, Options
 from sayso.assistant.retrieval import Source
 from sayso.rights import ledger
-from sayso.rights.database import Rights, accounts, signed
+from sayso.rights.database import Rights, signed
+from sayso.rights.tables import accounts
 from sayso.settings import Serving, Settings
 from sayso.web.app import create_app
 from sayso.workspace import Workspace

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayso.rights.objections import SUGGESTED_REASONS
+from sayso.rights.objection import SUGGESTED_REASONS
 from sayso.web import catalogues
 from sayso.web.languages import LANGUAGES, accepted, translations
 from sayso.web.rendering import duration

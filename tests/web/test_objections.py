@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sayso.rights import objections, receipts
-from sayso.rights.objections import SUGGESTED_REASONS
+from sayso.rights.objection import SUGGESTED_REASONS
 from tests.web.conftest import Running, release_entry
 
 FORM = {"account": "member-1@forum", "scope": "all", "confirmed": "true"}

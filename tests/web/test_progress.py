@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from sayso.rights import ledger
 from sayso.rights.database import Rights
-from sayso.rights.database import ledger as table
+from sayso.rights.tables import ledger as table
 from sayso.settings import Settings
 from sayso.web.progress import Board
 from sayso.workspace import Workspace

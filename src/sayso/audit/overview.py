@@ -4,7 +4,8 @@ from sqlalchemy import func, select
 
 from sayso.corpus.store import Store
 from sayso.rights import listeners
-from sayso.rights.database import Rights, accounts, ledger, objections, tombstones
+from sayso.rights.database import Rights
+from sayso.rights.tables import accounts, ledger, objections, tombstones
 from sayso.training import releases
 from sayso.workspace import Workspace
 

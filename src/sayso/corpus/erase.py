@@ -7,7 +7,7 @@ from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
 from sayso.rights.database import Rights
-from sayso.rights.objections import Objection
+from sayso.rights.objection import Objection
 from sayso.rights.tombstones import Tombstone
 from sayso.workspace import Workspace
 

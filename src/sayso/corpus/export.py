@@ -13,7 +13,8 @@ from sayso.content.record import Medium, Record
 from sayso.corpus.store import RECORDS, Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import ledger, objections, people, tombstones
-from sayso.rights.database import Rights, accounts, statements, unsigned
+from sayso.rights.database import Rights, unsigned
+from sayso.rights.tables import accounts, statements
 from sayso.sources import as2_writing, jsonl_out
 from sayso.workspace import Workspace
 

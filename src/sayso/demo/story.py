@@ -21,6 +21,7 @@ from sayso.demo import setting
 from sayso.demo.setting import SAMPLE, check
 from sayso.rights import objections, people, receipts
 from sayso.rights.database import Rights, now
+from sayso.rights.objection import SUGGESTED_REASONS
 from sayso.settings import Settings
 from sayso.training import evaluate
 from sayso.training.adapters import AdapterStore
@@ -169,7 +170,7 @@ class Story:
         self.person = setting.objector(self.workspace, self.at, SAMPLE_OBJECTOR)
         begun = time.monotonic()
         rights = Rights(self.workspace)
-        reason = objections.SUGGESTED_REASONS["en"][1]
+        reason = SUGGESTED_REASONS["en"][1]
         (made,) = objections.receive(rights, self.person, reason=reason, channel="demonstration")
         claims = receipts.verify(made.receipt, self.workspace.keys / "receipts.pub.jwk")
         check(claims["number"] == made.number, "the receipt is another's")

@@ -13,7 +13,8 @@ from msgspec import Struct
 from sqlalchemy import Row, insert, select, update
 
 from sayso.errors import UsageError
-from sayso.rights.database import Rights, api_keys, now
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import api_keys
 
 MARK: Final = "sayso_"  # so that leaked ones can be searched for
 _NAME: Final = re.compile(r"[\w.-]{1,64}")

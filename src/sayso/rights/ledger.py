@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, insert, select
 
 from sayso.errors import IntegrityError
-from sayso.rights.database import ledger
+from sayso.rights.tables import ledger
 
 GENESIS = "0" * 64
 

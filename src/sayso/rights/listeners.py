@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from sqlalchemy import insert, select, update
 
-from sayso.rights.database import Rights, listeners, now
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import listeners
 
 # A listener says that it lives at least every 5 seconds, between two attempts every minute.
 SILENT_AFTER: Final = timedelta(seconds=90)

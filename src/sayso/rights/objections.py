@@ -1,58 +1,30 @@
-"""Objections to training (GDPR Art. 21): always accepted, final at once, receipted."""
+"""Objections to training (GDPR Art. 21): always accepted, binding at once, receipted.
+
+An objection that is shown to come from the person is 'confirmed', and reaches the models. One that
+anybody could have typed is 'pending': nothing new is trained on from the first second, but what is
+trained stays, so that nobody can knock out what others wrote. See `claims` for what comes then.
+"""
 
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from sayso.errors import UsageError
-from sayso.rights import ledger, people, receipts
-from sayso.rights.database import Rights, accounts, now, objections, unsigned
-
-ALL_SERVICES: Final = "*"
-LONGEST_REASON: Final = 2000
-# GDPR Art. 12(3): one month to say what was done. The effect itself does not wait for it.
-ANSWER_WITHIN: Final = timedelta(days=30)
-
-# The reasons that people commonly give, as suggestions; none is judged, none is required.
-SUGGESTED_REASONS: Final[dict[str, tuple[str, ...]]] = {
-    "de": (
-        "Ich bin kreativ tätig und möchte nicht, dass meine Werke kommerzieller KI dienen.",
-        "Ich möchte aus Gründen des Datenschutzes nicht, dass meine Daten für KI genutzt werden.",
-        "Ich fürchte, dass meine Worte oder Bilder durch KI missbraucht werden.",
-        "Ich habe die Inhalte selbst geschaffen und erteile für KI-Training keine Lizenz.",
-    ),
-    "en": (
-        "I do creative work and do not want it to serve commercial AI.",
-        "For reasons of data protection I do not want my data to be used for AI.",
-        "I fear that my words or pictures will be misused through AI.",
-        "I am the author of my content and give no licence for AI training.",
-    ),
-}
-
-
-class Objection(Struct, frozen=True):
-    """One objection; `service` is '*' for all services."""
-
-    number: str
-    person: str
-    service: str
-    reason: str
-    channel: str
-    received_at: datetime
-    due_at: datetime
-    withdrawn_at: datetime | None
-    receipt: str
-
-    @property
-    def stands(self) -> bool:
-        """Whether it has not been withdrawn."""
-        return self.withdrawn_at is None
+from sayso.rights import ledger, people, receipts, requests, steps
+from sayso.rights.database import Rights, note_change, now, signed, unsigned
+from sayso.rights.objection import (
+    ALL_SERVICES,
+    ANSWER_WITHIN,
+    OWN,
+    Given,
+    Objection,
+)
+from sayso.rights.tables import accounts, objections, suppressions
 
 
 def receive(
@@ -63,73 +35,87 @@ def receive(
     reason: str = "",
     channel: str = "command line",
 ) -> list[Objection]:
-    """Accept an objection and sign its receipt, one for each service named.
-
-    Args:
-        rights: the rights database.
-        name: a person's id or any of their accounts; unknown ones are accepted too and hold for
-            whatever arrives later.
-        services: names of services, or '*' for all.
-        reason: one sentence; recorded, never judged; may be empty.
-        channel: where it came in.
+    """Accept a confirmed objection and sign its receipt, one for each service named.
 
     Raises:
-        UsageError: the name is empty, or the reason longer than 2,000 characters.
+        UsageError: see `Given.check`.
     """
-    if not name.strip():
-        raise UsageError("an objection needs the person's id or account, got an empty name")
-    if len(reason) > LONGEST_REASON:
-        raise UsageError(f"the reason has {len(reason)} characters, at most {LONGEST_REASON} fit")
-    if not services or not all(services):
-        raise UsageError("an objection names its services, or '*' for all; got none")
-    key = receipts.signing_key(rights.workspace)
-    made = []
+    given = Given(name=name, services=tuple(services), reason=reason, channel=channel)
+    return receive_all(rights, [given])[0]
+
+
+def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objection]]:
+    """Accept objections in one transaction: all are stored, or none is.
+
+    Returns:
+        For each that was handed in one objection for each service it names.
+
+    Raises:
+        UsageError: see `Given.check`; then nothing is stored.
+    """
+    for given in handed_in:
+        given.check()
     with rights.writing() as connection:
-        found = people.find(connection, name)
-        person = found[0].person if found else name
-        for service in dict.fromkeys(services):
-            at = now().replace(microsecond=0)
-            number = f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}"
-            claims = {
-                "number": number,
-                "kind": "objection to AI training (GDPR Art. 21)",
-                "person": person,
-                "services": "all" if service == ALL_SERVICES else [service],
-                "reason": reason,
-                "received_at": at.isoformat(),
-                "answer_due_at": (at + ANSWER_WITHIN).isoformat(),
-                "promised": [
-                    "no record of this person is trained on from now on",
-                    "the served model is replaced at once by one without them",
-                    "the rebuilt model is bit-identical to one that never saw them",
-                    "the assistant stays available to them",
-                ],
-                "iss": rights.workspace.settings.community,
-            }
-            row: dict[str, Any] = {
-                "number": number,
-                "person": person,
-                "service": service,
-                "reason": reason,
-                "channel": channel,
-                "received_at": at,
-                "due_at": at + ANSWER_WITHIN,
-                "withdrawn_at": None,
-                "receipt": receipts.sign(key, claims),
-            }
-            connection.execute(insert(objections).values(row))
-            ledger.append(
-                connection,
-                "objection",
-                {
-                    "number": number,
-                    "person": rights.workspace.pseudonyms.name("person", person),
-                    "services": claims["services"],
-                    "channel": channel,
-                },
-            )
-            made.append(Objection(**row))
+        return [accept(connection, rights, given) for given in handed_in]
+
+
+def accept(connection: Connection, rights: Rights, given: Given) -> list[Objection]:
+    """Accept one objection within the caller's transaction (of `Rights.writing`)."""
+    found = people.find(connection, given.name)
+    person = found[0].person if found else given.name
+    at = now().replace(microsecond=0)
+    request = requests.add(connection, given.contact, at)
+    made = []
+    for service in dict.fromkeys(given.services):
+        number = f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}"
+        values: dict[str, Any] = {
+            "number": number,
+            "request": request,
+            "person": person,
+            "service": service,
+            "about": given.about,
+            "reason": given.reason,
+            "channel": given.channel,
+            "received_at": at,
+            "due_at": at + ANSWER_WITHIN,
+            "state": "pending",
+            "confirmed_at": None,
+            "confirmed_by": "",
+            "bound_seq": 0,
+            "withdrawn_at": None,
+            "evidence": given.evidence,
+        }
+        claims = receipts.objection_claims(values, rights.workspace.settings.community)
+        values["receipt"] = receipts.sign(receipts.signing_key(rights.workspace), claims)
+        connection.execute(insert(objections).values(values))
+        objection = Objection(**values)
+        for state in ("received", "acknowledged", "future_stopped"):
+            steps.note(connection, rights, objection, state, at)
+        if given.confirmed_by:
+            objection = bind(connection, rights, objection, given.confirmed_by)
+        else:
+            ledger.append(connection, "claim", _told(rights, objection))
+        made.append(objection)
+    note_change(connection, "objections")
     return made
+
+
+def bind(connection: Connection, rights: Rights, objection: Objection, by: str) -> Objection:
+    """Confirm an objection: from here on it reaches the models (within `Rights.writing`)."""
+    entry = ledger.append(connection, "objection", _told(rights, objection) | {"by": by})
+    values = {
+        "state": "confirmed",
+        "confirmed_at": now().replace(microsecond=0),
+        "confirmed_by": by,
+        "bound_seq": entry.seq,
+    }
+    connection.execute(
+        update(objections).where(objections.c.number == objection.number).values(values)
+    )
+    if objection.about == OWN:
+        _suppress(connection, rights, objection)
+    note_change(connection, "objections")
+    return msgspec.structs.replace(objection, **values)
 
 
 def withdraw(rights: Rights, number: str) -> Objection:
@@ -150,32 +136,55 @@ def withdraw(rights: Rights, number: str) -> Objection:
         connection.execute(
             update(objections).where(objections.c.number == number).values(withdrawn_at=at)
         )
+        connection.execute(delete(suppressions).where(suppressions.c.number == number))
         ledger.append(connection, "withdrawal", {"number": number})
-    return Objection(**dict(row._mapping) | {"withdrawn_at": at})
+        note_change(connection, "withdrawals")
+        objection = msgspec.structs.replace(Objection.of(row), withdrawn_at=at)
+        steps.note(connection, rights, objection, "withdrawn", at)
+    return objection
 
 
 def find(rights: Rights, number: str) -> Objection | None:
     """Return an objection by its number."""
     with rights.reading() as connection:
         row = connection.execute(select(objections).where(objections.c.number == number)).first()
-    return None if row is None else _objection(row)
+    return None if row is None else Objection.of(row)
 
 
-def list_all(rights: Rights) -> list[Objection]:
-    """Return all objections, oldest first, withdrawn ones included."""
+def of_request(rights: Rights, request: str) -> list[Objection]:
+    """Return the objections that came together, in the order of their services."""
+    query = select(objections).where(objections.c.request == request)
+    with rights.reading() as connection:
+        rows = connection.execute(query.order_by(objections.c.service))
+        return [Objection.of(row) for row in rows] if request else []
+
+
+def list_all(rights: Rights, state: str = "") -> list[Objection]:
+    """Return all objections (or those in a state), oldest first, withdrawn ones included."""
     query = select(objections).order_by(objections.c.received_at, objections.c.number)
     with rights.reading() as connection:
-        return [_objection(row) for row in connection.execute(query)]
+        rows = connection.execute(query.where(objections.c.state == state) if state else query)
+        return [Objection.of(row) for row in rows]
 
 
-def standing(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
-    """Accounts that a standing objection covers: rows of (key, number, received_at)."""
+def of_person(rights: Rights, person: str) -> list[Objection]:
+    """Return a person's objections, oldest first."""
+    query = select(objections).where(objections.c.person == person)
+    with rights.reading() as connection:
+        rows = connection.execute(query.order_by(objections.c.received_at, objections.c.number))
+        return [Objection.of(row) for row in rows]
+
+
+def standing(connection: Connection, state: str = "confirmed") -> Sequence[Row[Any, Any, Any]]:
+    """Accounts that an objection to all of their content covers: (key, number, received_at)."""
     covers = and_(
         objections.c.person == accounts.c.person,
         or_(
             objections.c.service == ALL_SERVICES,
             objections.c.service == accounts.c.service,
         ),
+        objections.c.about == OWN,
+        objections.c.state == state,
         objections.c.withdrawn_at.is_(None),
     )
     query = select(accounts.c.key, objections.c.number, objections.c.received_at).join(
@@ -185,8 +194,9 @@ def standing(connection: Connection) -> Sequence[Row[Any, Any, Any]]:
 
 
 def objectors_in(connection: Connection) -> npt.NDArray[np.uint64]:
-    """Pseudonyms of all accounts that a standing objection covers, sorted; 8 bytes each."""
+    """Pseudonyms of all accounts that a confirmed objection covers, sorted; 8 bytes each."""
     keys = [unsigned(row.key) for row in standing(connection)]
+    keys += [unsigned(key) for key in connection.scalars(select(suppressions.c.key))]
     return np.unique(np.array(keys, dtype=np.uint64))
 
 
@@ -196,7 +206,38 @@ def objectors(rights: Rights) -> npt.NDArray[np.uint64]:
         return objectors_in(connection)
 
 
-def _objection(row: Row[*tuple[Any, ...]]) -> Objection:
-    fields = dict(row._mapping)
-    fields["received_at"] = fields["received_at"].astimezone(UTC)
-    return Objection(**fields)
+def claimed(rights: Rights) -> npt.NDArray[np.uint64]:
+    """Pseudonyms of accounts whose objection is pending, sorted: nothing new of them trains."""
+    with rights.reading() as connection:
+        keys = [unsigned(row.key) for row in standing(connection, "pending")]
+    return np.unique(np.array(keys, dtype=np.uint64))
+
+
+def _suppress(connection: Connection, rights: Rights, objection: Objection) -> None:
+    """Keep the pseudonyms that stay out, so that they do even when nothing else is kept."""
+    theirs = select(accounts.c.key, accounts.c.service).where(accounts.c.person == objection.person)
+    everywhere = objection.service == ALL_SERVICES
+    keys = {
+        row.key
+        for row in connection.execute(theirs)
+        if everywhere or row.service == objection.service
+    }
+    if everywhere or objection.person.endswith(f"@{objection.service}"):
+        keys.add(signed(rights.workspace.pseudonyms.number("account", objection.person)))
+    rows = [
+        {"key": key, "service": objection.service, "number": objection.number, "at": now()}
+        for key in sorted(keys)
+    ]
+    if rows:
+        connection.execute(insert(suppressions), rows)
+
+
+def _told(rights: Rights, objection: Objection) -> dict[str, Any]:
+    """What the ledger may know of an objection."""
+    return {
+        "number": objection.number,
+        "person": rights.workspace.pseudonyms.name("person", objection.person),
+        "services": "all" if objection.service == ALL_SERVICES else [objection.service],
+        "about": objection.about,
+        "channel": objection.channel,
+    }

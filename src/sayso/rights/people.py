@@ -9,15 +9,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record, strictest
-from sayso.rights.database import (
-    Rights,
-    accounts,
-    note_change,
-    objections,
-    signed,
-    statements,
-    unsigned,
-)
+from sayso.rights.database import Rights, note_change, signed, unsigned
+from sayso.rights.tables import accounts, objections, statements
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"

@@ -1,7 +1,8 @@
 """Receipts: an Ed25519 signature over what was promised, as a compact JWS (RFC 7515, RFC 8037)."""
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from joserfc import jws
@@ -11,27 +12,80 @@ from joserfc.jwk import OKPKey
 from sayso.errors import IntegrityError
 from sayso.workspace import Workspace, write_atomically
 
-ALGORITHM = "Ed25519"
-TYPE = "sayso-receipt+jws"
+ALGORITHM: Final = "Ed25519"
+TYPE: Final = "sayso-receipt+jws"
+STEP_TYPE: Final = "sayso-step+jws"
+PURPOSE: Final = "training AI models on what members post"
 
 
 def signing_key(workspace: Workspace) -> OKPKey:
     """Return the installation's signing key, made at first use; the public half lies beside it."""
     path = workspace.keys / "signing.jwk"
+    if path.exists():
+        return _read(path, path.stat().st_mtime_ns)
     with workspace.lock("keys", wait=True):  # two first objections at once make one key
         if not path.exists():
             key = OKPKey.generate_key("Ed25519", auto_kid=True)
             public = msgspec.json.encode(key.as_dict(private=False))
             write_atomically(workspace.keys / "receipts.pub.jwk", public)
             write_atomically(path, msgspec.json.encode(key.as_dict(private=True)), mode=0o600)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed: int) -> OKPKey:
     return OKPKey.import_key(msgspec.json.decode(path.read_bytes()))
 
 
-def sign(key: OKPKey, claims: dict[str, Any]) -> str:
-    """Return the claims as a compact JWS."""
-    header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
+def sign(key: OKPKey, claims: dict[str, Any], kind: str = TYPE) -> str:
+    """Return the claims as a compact JWS of this `typ`."""
+    header = {"alg": ALGORITHM, "typ": kind, "kid": key.kid}
     payload = msgspec.json.encode(claims, order="deterministic")
     return jws.serialize_compact(header, payload, key, algorithms=[ALGORITHM])
+
+
+def objection_claims(objection: dict[str, Any], controller: str) -> dict[str, Any]:
+    """Return what a receipt says of an objection, given as a row of `tables.objections`.
+
+    `record` follows ISO/IEC TS 27560:2023: its header, the processing it is about, its events.
+    """
+    received, due = objection["received_at"].isoformat(), objection["due_at"].isoformat()
+    services = "all" if objection["service"] == "*" else [objection["service"]]
+    return {
+        "number": objection["number"],
+        "kind": "objection to AI training (GDPR Art. 21)",
+        "person": objection["person"],
+        "services": services,
+        "about": objection["about"],
+        "reason": objection["reason"],
+        "received_at": received,
+        "answer_due_at": due,
+        "promised": [
+            "no record of this person is trained on from now on",
+            "once it is known to come from this person, the served model is replaced at once by "
+            "one without them",
+            "the rebuilt model is bit-identical to one that never saw them",
+            "the assistant stays available to them",
+        ],
+        "record": {
+            "schema_version": "ISO/IEC TS 27560:2023",
+            "record_id": objection["number"],
+            "pii_principal_id": objection["person"],
+            "pii_processing": {
+                "purposes": [PURPOSE],
+                "legal_basis": "legitimate interest (GDPR Art. 6(1)(f)), objected to",
+                "pii_controllers": [controller],
+                "services": services,
+                "data_categories": ["posts", "comments", "captions", "alternative texts"],
+                "collection_method": objection["channel"],
+                "jurisdiction": "EU",
+            },
+            "events": [
+                {"event_type": "objected", "event_time": received, "event_state": "received"}
+            ],
+        },
+        "iss": controller,
+    }
 
 
 def verify(token: str, public_key: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import polars as pl
 from msgspec import Struct, to_builtins
 from sqlalchemy import Connection, delete, insert, select
 
-from sayso.rights.database import Rights, now, signed, tombstones, unsigned
+from sayso.rights.database import Rights, now, signed, unsigned
+from sayso.rights.tables import tombstones
 
 DELETED: Final = "deleted"
 DIRECT_MESSAGE: Final = "direct-message"

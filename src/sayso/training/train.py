@@ -18,7 +18,7 @@ from sayso.corpus.prepare import Prepared, prepare, tidy
 from sayso.errors import IntegrityError, WorkspaceError
 from sayso.rights import ledger
 from sayso.rights.database import Rights
-from sayso.rights.database import ledger as ledger_table
+from sayso.rights.tables import ledger as ledger_table
 from sayso.training import releases
 from sayso.training.adapters import AdapterStore, Note
 from sayso.training.base import Base

@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from pydantic import BaseModel, Field
 
 from sayso.rights import objections
-from sayso.rights.objections import ALL_SERVICES, LONGEST_REASON, Objection
+from sayso.rights.objection import ALL_SERVICES, LONGEST_REASON, Objection
 from sayso.web import objecting
 from sayso.web.objecting import LONGEST_NAME, NUMBER
 from sayso.web.progress import Progress

@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 
 from sayso.corpus.store import Store
 from sayso.errors import IntegrityError, SaysoError
-from sayso.rights.database import Rights, now, seen_signatures
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import seen_signatures
 from sayso.settings import Inbox
 from sayso.sources import as2_values as values
 from sayso.sources import claims, signatures

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from sayso.errors import UsageError
 from sayso.rights import objections, people
-from sayso.rights.database import accounts
-from sayso.rights.objections import ALL_SERVICES, Objection
+from sayso.rights.objection import ALL_SERVICES, Objection
+from sayso.rights.tables import accounts
 from sayso.web.site import Site
 
 CHANNEL: Final = "web"

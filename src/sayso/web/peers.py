@@ -17,7 +17,8 @@ from msgspec import Struct
 from sqlalchemy import delete, insert, select
 
 from sayso.errors import IntegrityError
-from sayso.rights.database import Rights, now, peer_keys
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import peer_keys
 from sayso.sources import activitystreams, signatures
 from sayso.sources import as2_values as values
 from sayso.sources.as2_actors import KINDS

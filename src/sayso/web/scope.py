@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sayso.content.events import AccountUpdate, Delete, Interaction, Undelete, Upsert
 from sayso.corpus.store import Store
 from sayso.rights import tombstones
-from sayso.rights.database import Rights, accounts
+from sayso.rights.database import Rights
+from sayso.rights.tables import accounts
 from sayso.sources.items import Item, Refused, Rejected
 
 REASON: Final = "of a service that this key is not for"

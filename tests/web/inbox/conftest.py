@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
 
 from sayso.corpus.store import Store
-from sayso.rights.database import accounts
+from sayso.rights.tables import accounts
 from sayso.settings import Inbox, Settings
 from sayso.workspace import Workspace
 from tests.corpus.world import texts

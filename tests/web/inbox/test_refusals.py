@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec.structs import replace
 from sqlalchemy import update
 
-from sayso.rights.database import now, peer_keys
+from sayso.rights.database import now
+from sayso.rights.tables import peer_keys
 from sayso.settings import Inbox, Settings
 from sayso.sources.claims import Request
 from sayso.workspace import Workspace

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sayso.errors import UsageError
 from sayso.rights import receipts
-from sayso.rights.objections import ALL_SERVICES, LONGEST_REASON, SUGGESTED_REASONS, Objection
+from sayso.rights.objection import ALL_SERVICES, LONGEST_REASON, SUGGESTED_REASONS, Objection
 from sayso.web import objecting
 from sayso.web.api import look_up
 from sayso.web.languages import choose

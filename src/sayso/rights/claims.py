@@ -1,0 +1,114 @@
+"""Claims: objections that anybody could have typed, until they are shown to come from the person.
+
+They bind nothing but new training (GDPR Art. 18(1)(d)). A claim is confirmed by its e-mail address,
+where the service knows the account by it; by signing in; or by the operator. It lapses when
+nothing of that comes in time, or the operator finds that it is somebody else's account.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from sayso.errors import UsageError
+from sayso.rights import contacts, ledger, objections, requests, steps
+from sayso.rights.database import Rights, note_change, now
+from sayso.rights.objection import OWN, Objection
+from sayso.rights.requests import Request
+from sayso.rights.tables import objections as table
+
+LAPSES_AFTER: Final = timedelta(days=30)
+
+
+def confirm(rights: Rights, numbers: Iterable[str], by: str) -> list[Objection]:
+    """Confirm pending objections; those that are confirmed already stay as they are.
+
+    Args:
+        rights: the rights database.
+        numbers: of the objections.
+        by: who showed or found that they come from the person: 'member', 'e-mail', 'operator'.
+
+    Raises:
+        UsageError: there is none of a number, or it lapsed or was withdrawn; nothing is changed.
+    """
+    with rights.writing() as connection:
+        return [_bind(connection, rights, number, by) for number in numbers]
+
+
+def _bind(connection: Connection, rights: Rights, number: str, by: str) -> Objection:
+    objection = _pending(connection, number)
+    if objection.state == "confirmed":
+        return objection
+    return objections.bind(connection, rights, objection, by)
+
+
+def redeem(rights: Rights, code: str) -> tuple[Request, list[Objection]] | None:
+    """Take the code of a mail: the address is theirs, and so are the accounts known by it.
+
+    Returns:
+        The request and its objections as they stand now; None if the code is none, or too old.
+    """
+    with rights.writing() as connection:
+        request = requests.redeem(connection, rights, code)
+        if request is None:
+            return None
+        known = contacts.persons(connection, rights, request.contact.email)
+        waiting = select(table).where(table.c.request == request.id, table.c.state == "pending")
+        for row in connection.execute(waiting).all():
+            # A person of no account, named or shown by others, is who has this address.
+            if row.about == OWN and row.person in known and row.withdrawn_at is None:
+                objections.bind(connection, rights, Objection.of(row), "e-mail")
+    return request, objections.of_request(rights, request.id)
+
+
+def lapse(rights: Rights, number: str, by: str) -> Objection:
+    """End a claim that was not shown to come from the person; what was frozen is free again.
+
+    Raises:
+        UsageError: there is none of this number, or it is confirmed: that is only withdrawn.
+    """
+    with rights.writing() as connection:
+        objection = _pending(connection, number)
+        if objection.state == "confirmed":
+            raise UsageError(
+                f"objection {number} is confirmed, so it stands",
+                f"only the person withdraws it: `sayso objections --withdraw {number}`",
+            )
+        return _lapse(connection, rights, objection, by)
+
+
+def lapse_overdue(rights: Rights, at: datetime) -> int:
+    """End all claims that nobody confirmed in time; return how many."""
+    old = select(table).where(table.c.state == "pending", table.c.received_at < at - LAPSES_AFTER)
+    with rights.reading() as connection:
+        if connection.execute(old.limit(1)).first() is None:
+            return 0
+    with rights.writing() as connection:
+        rows = connection.execute(old).all()
+        for row in rows:
+            _lapse(connection, rights, Objection.of(row), "time")
+    return len(rows)
+
+
+def _lapse(connection: Connection, rights: Rights, objection: Objection, by: str) -> Objection:
+    connection.execute(
+        update(table).where(table.c.number == objection.number).values(state="lapsed")
+    )
+    ledger.append(connection, "lapse", {"number": objection.number, "by": by})
+    note_change(connection, "withdrawals")
+    steps.note(connection, rights, objection, "lapsed", now().replace(microsecond=0))
+    found = connection.execute(select(table).where(table.c.number == objection.number)).one()
+    return Objection.of(found)
+
+
+def _pending(connection: Connection, number: str) -> Objection:
+    row = connection.execute(select(table).where(table.c.number == number)).first()
+    if row is None:
+        raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")
+    objection = Objection.of(row)
+    if not objection.stands:
+        raise UsageError(
+            f"objection {number} was withdrawn or has lapsed", "the person may object again"
+        )
+    return objection

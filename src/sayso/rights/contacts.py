@@ -1,0 +1,43 @@
+"""E-mail addresses that services know their accounts by, as keyed hashes: to confirm claims with.
+
+Whoever shows that an address is theirs has shown that an account is, if its service knows it by
+that address. Other addresses show nothing about an account.
+"""
+
+import hashlib
+
+from sqlalchemy import Connection, delete, insert, select
+
+from sayso.rights.database import Rights
+from sayso.rights.tables import accounts, contacts
+
+
+def put(connection: Connection, rights: Rights, account: str, email: str) -> None:
+    """Note the address of an account, in place of an earlier one; '' removes it."""
+    connection.execute(delete(contacts).where(contacts.c.account == account))
+    if email.strip():
+        row = {"account": account, "hash": digest(rights, email)}
+        connection.execute(insert(contacts).values(row))
+
+
+def persons(connection: Connection, rights: Rights, email: str) -> set[str]:
+    """Return the ids of those persons of whom a service knows this address."""
+    query = (
+        select(accounts.c.person)
+        .join(contacts, contacts.c.account == accounts.c.account)
+        .where(contacts.c.hash == digest(rights, email))
+    )
+    return set(connection.scalars(query))
+
+
+def accounts_of(connection: Connection, rights: Rights, email: str) -> set[str]:
+    """Return the accounts that a service knows by this address."""
+    query = select(contacts.c.account).where(contacts.c.hash == digest(rights, email))
+    return set(connection.scalars(query))
+
+
+def digest(rights: Rights, email: str) -> str:
+    """Return the keyed hash of an address; upper and lower case are the same address."""
+    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    encoded = email.strip().lower().encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"e-mail").hexdigest()

@@ -1,0 +1,98 @@
+"""How an objection came, and whom to tell of its steps: kept only as long as there is to tell."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, insert, select, update
+
+from sayso.rights.database import Rights, now
+from sayso.rights.tables import requests
+
+CODE_HOLDS: Final = timedelta(days=7)
+
+
+class Contact(Struct, frozen=True):
+    """Whom to tell, how, and in which language; all of it may be empty."""
+
+    email: str = ""
+    language: str = "en"
+    callbacks: tuple[str, ...] = ()
+    agent: str = ""
+
+
+class Request(Struct, frozen=True):
+    """One request as it stands; `mailed_at` is when the e-mailed code came back."""
+
+    id: str
+    contact: Contact
+    code_until: datetime | None
+    mailed_at: datetime | None
+    created_at: datetime
+
+
+def add(connection: Connection, contact: Contact, at: datetime) -> str:
+    """Keep a contact and return the request's id, an unguessable name."""
+    request = secrets.token_hex(16)
+    row = {
+        "id": request,
+        "email": contact.email,
+        "language": contact.language,
+        "callbacks": msgspec.json.encode(contact.callbacks).decode(),
+        "agent": contact.agent,
+        "created_at": at,
+    }
+    connection.execute(insert(requests).values(row))
+    return request
+
+
+def find(connection: Connection, request: str) -> Request | None:
+    """Return a request by its id."""
+    row = connection.execute(select(requests).where(requests.c.id == request)).first()
+    if row is None:
+        return None
+    callbacks = msgspec.json.decode(row.callbacks, type=tuple[str, ...])
+    contact = Contact(row.email, row.language, callbacks, row.agent)
+    return Request(row.id, contact, row.code_until, row.mailed_at, row.created_at)
+
+
+def new_code(connection: Connection, rights: Rights, request: str) -> str:
+    """Make the code that is e-mailed; only a keyed hash of it is kept, and an older one ends."""
+    code = secrets.token_urlsafe(24)
+    connection.execute(
+        update(requests)
+        .where(requests.c.id == request)
+        .values(code_hash=_hash(rights, code), code_until=now() + CODE_HOLDS)
+    )
+    return code
+
+
+def redeem(connection: Connection, rights: Rights, code: str) -> Request | None:
+    """Return the request that a code was mailed for, noting that it came back; None if none."""
+    hashed = _hash(rights, code)
+    row = connection.execute(select(requests).where(requests.c.code_hash == hashed)).first()
+    if row is None or not hmac.compare_digest(row.code_hash, hashed):
+        return None
+    if row.code_until is None or row.code_until < now():
+        return None
+    connection.execute(update(requests).where(requests.c.id == row.id).values(mailed_at=now()))
+    return find(connection, row.id)
+
+
+def forget(connection: Connection, request: str) -> None:
+    """Drop whom to tell: there is nothing more to tell."""
+    connection.execute(
+        update(requests)
+        .where(requests.c.id == request)
+        .values(email="", callbacks="[]", code_hash="", code_until=None)
+    )
+
+
+def _hash(rights: Rights, code: str) -> str:
+    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    encoded = code.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"mail-code").hexdigest()

@@ -1,0 +1,133 @@
+"""The steps of an objection, each signed, and each told to who asked to be told.
+
+received → acknowledged → future_stopped → data_removed → models_cleared (for each release that it
+changed) → closed; or withdrawn, or lapsed.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, and_, insert, select
+
+from sayso.rights import outbox, receipts, requests
+from sayso.rights.database import Rights, now
+from sayso.rights.objection import Objection, Step
+from sayso.rights.tables import objections, steps
+
+ORDER: Final = (
+    "received",
+    "acknowledged",
+    "future_stopped",
+    "data_removed",
+    "models_cleared",
+    "closed",
+)
+LAST: Final = ("closed", "withdrawn", "lapsed")
+# Signing takes time, and receipts must not wait for it.
+AT_ONCE: Final = 100
+
+
+def note(
+    connection: Connection,
+    rights: Rights,
+    objection: Objection,
+    state: str,
+    at: datetime,
+    release: str = "",
+    release_hash: str = "",
+) -> bool:
+    """Note that a step was taken and queue the messages about it; False if it was before."""
+    same = (steps.c.number == objection.number) & (steps.c.state == state)
+    found = connection.execute(select(steps.c.at).where(same, steps.c.release == release)).first()
+    if found is not None:
+        return False
+    claims = {
+        "number": objection.number,
+        "state": state,
+        "at": at.isoformat(),
+        "release": release,
+        "release_hash": release_hash,
+        "iss": rights.workspace.settings.community,
+    }
+    signature = receipts.sign(receipts.signing_key(rights.workspace), claims, receipts.STEP_TYPE)
+    step = Step(objection.number, state, release, release_hash, at, signature)
+    connection.execute(insert(steps).values({f: getattr(step, f) for f in step.__struct_fields__}))
+    if objection.request:
+        request = requests.find(connection, objection.request)
+        if request is not None:
+            outbox.announce(connection, request, objection, step)
+    return True
+
+
+def of(connection: Connection, number: str) -> list[Step]:
+    """Return the steps that were taken, in their order."""
+    query = select(steps).where(steps.c.number == number).order_by(steps.c.at)
+    found = [Step(**dict(row._mapping)) for row in connection.execute(query)]
+    place = {state: n for n, state in enumerate((*ORDER, "withdrawn", "lapsed"))}
+    return sorted(found, key=lambda step: (place[step.state], step.at))
+
+
+def removed(rights: Rights, numbers: Sequence[str]) -> None:
+    """Note for these objections that what Sayso held was erased from its disk."""
+    for chunk in _chunks(numbers):
+        with rights.writing() as connection:
+            for objection in _objections(connection, chunk):
+                note(connection, rights, objection, "data_removed", _moment())
+
+
+def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: bool) -> None:
+    """Note for all objections bound by ledger entry `up_to` that a release is without them.
+
+    An interim release is named once for each objection; the complete one closes it.
+    """
+    wanted = "closed" if complete else "models_cleared"
+    done = and_(steps.c.number == objections.c.number, steps.c.state == wanted)
+    open_ones = (
+        select(objections.c.number)
+        .outerjoin(steps, done)
+        .where(
+            objections.c.bound_seq > 0,
+            objections.c.bound_seq <= up_to,
+            objections.c.withdrawn_at.is_(None),
+            steps.c.number.is_(None),
+        )
+    )
+    with rights.reading() as connection:
+        numbers = list(connection.scalars(open_ones.order_by(objections.c.bound_seq)))
+    for chunk in _chunks(numbers):
+        with rights.writing() as connection:
+            for objection in _objections(connection, chunk):
+                at = _moment()
+                note(connection, rights, objection, "models_cleared", at, release, digest)
+                if complete:
+                    note(connection, rights, objection, "closed", at)
+
+
+def to_remove(connection: Connection) -> list[str]:
+    """Return the numbers of confirmed objections whose erasing is not noted yet."""
+    done = and_(steps.c.number == objections.c.number, steps.c.state == "data_removed")
+    query = (
+        select(objections.c.number)
+        .outerjoin(steps, done)
+        .where(
+            objections.c.bound_seq > 0,
+            objections.c.withdrawn_at.is_(None),
+            steps.c.number.is_(None),
+        )
+    )
+    return list(connection.scalars(query))
+
+
+def _objections(connection: Connection, numbers: Sequence[str]) -> list[Objection]:
+    rows = connection.execute(select(objections).where(objections.c.number.in_(numbers)))
+    return [Objection.of(row) for row in rows]
+
+
+def _moment() -> datetime:
+    return now().replace(microsecond=0)
+
+
+def _chunks(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(numbers), AT_ONCE):
+        yield numbers[start : start + AT_ONCE]
