@@ -81,12 +81,14 @@ class Given(Struct, frozen=True, kw_only=True):
     """What somebody hands in.
 
     `name` is a person's id or any of their accounts; unknown ones are accepted too and hold for
-    whatever arrives later. `reason` is one sentence, recorded, never judged, and may be empty.
+    whatever arrives later. `others` are further names, each with objections of its own within the
+    same request. `reason` is one sentence, recorded, never judged, and may be empty.
     `confirmed_by` says who showed that it comes from the person: 'member' (signed in), 'operator',
     'agent', 'signal'; '' for nobody yet. `contact` is whom to tell of its steps.
     """
 
     name: str
+    others: tuple[str, ...] = ()
     services: tuple[str, ...] = (ALL_SERVICES,)
     about: str = OWN
     reason: str = ""
@@ -97,7 +99,7 @@ class Given(Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise UsageError if there is no name or service, or the reason is too long."""
-        if not self.name.strip():
+        if not all(name.strip() for name in (self.name, *self.others)):
             raise UsageError("an objection needs the person's id or account, got an empty name")
         if len(self.reason) > LONGEST_REASON:
             raise UsageError(

@@ -5,6 +5,7 @@ anybody could have typed is 'pending': nothing new is trained on from the first 
 trained stays, so that nobody can knock out what others wrote. See `claims` for what comes then.
 """
 
+import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,7 @@ def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objecti
     """Accept objections in one transaction: all are stored, or none is.
 
     Returns:
-        For each that was handed in one objection for each service it names.
+        For each that was handed in one objection for each name and service.
 
     Raises:
         UsageError: see `Given.check`; then nothing is stored.
@@ -61,12 +62,13 @@ def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objecti
 
 def accept(connection: Connection, rights: Rights, given: Given) -> list[Objection]:
     """Accept one objection within the caller's transaction (of `Rights.writing`)."""
-    found = people.find(connection, given.name)
-    person = found[0].person if found else given.name
     at = now().replace(microsecond=0)
     request = requests.add(connection, given.contact, at)
     made = []
-    for service in dict.fromkeys(given.services):
+    names = dict.fromkeys((given.name, *given.others))
+    for name, service in itertools.product(names, dict.fromkeys(given.services)):
+        found = people.find(connection, name)
+        person = found[0].person if found else name
         number = f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}"
         values: dict[str, Any] = {
             "number": number,
@@ -85,7 +87,9 @@ def accept(connection: Connection, rights: Rights, given: Given) -> list[Objecti
             "withdrawn_at": None,
             "evidence": given.evidence,
         }
-        claims = receipts.objection_claims(values, rights.workspace.settings.community)
+        # Whoever only claims to be somebody must not learn from the receipt who has this account.
+        told = values if given.confirmed_by else values | {"person": name}
+        claims = receipts.objection_claims(told, rights.workspace.settings.community)
         values["receipt"] = receipts.sign(receipts.signing_key(rights.workspace), claims)
         connection.execute(insert(objections).values(values))
         objection = Objection(**values)
