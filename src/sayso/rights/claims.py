@@ -5,20 +5,49 @@ where the service knows the account by it; by signing in; or by the operator. It
 nothing of that comes in time, or the operator finds that it is somebody else's account.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, select, update
 
 from sayso.errors import UsageError
-from sayso.rights import contacts, ledger, objections, requests, steps
+from sayso.rights import contacts, ledger, objections, outbox, requests, steps
 from sayso.rights.database import Rights, note_change, now
-from sayso.rights.objection import OWN, Objection
-from sayso.rights.requests import Request
+from sayso.rights.objection import OWN, Given, Objection
+from sayso.rights.requests import Contact, Request
 from sayso.rights.tables import objections as table
 
 LAPSES_AFTER: Final = timedelta(days=30)
+
+
+def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objection]]:
+    """Accept objections as `objections.receive_all` does, and queue letters that confirm them.
+
+    A letter goes to each address that is given, with the code that `redeem` takes. Queued in the
+    same transaction, it is never lost, nor sent for what was not stored.
+
+    Raises:
+        UsageError: see `Given.check`; then nothing is stored.
+    """
+    for given in handed_in:
+        given.check()
+    with rights.writing() as connection:
+        made = [objections.accept(connection, rights, given) for given in handed_in]
+        for given, accepted in zip(handed_in, made, strict=True):
+            if given.contact.email:
+                _ask(connection, rights, given.contact, accepted[0])
+    return made
+
+
+def _ask(connection: Connection, rights: Rights, contact: Contact, objection: Objection) -> None:
+    letter = {
+        "letter": "confirm",
+        "language": contact.language,
+        "number": objection.number,
+        "code": requests.new_code(connection, rights, objection.request),
+    }
+    outbox.put(connection, objection.request, outbox.MAIL, contact.email, letter)
 
 
 def confirm(rights: Rights, numbers: Iterable[str], by: str) -> list[Objection]:

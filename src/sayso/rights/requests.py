@@ -2,18 +2,28 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
+import idna
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select, update
 
+from sayso.errors import UsageError
 from sayso.rights.database import Rights, now
 from sayso.rights.tables import requests
 
 CODE_HOLDS: Final = timedelta(days=7)
+# RFC 5321, section 4.5.3.1: what a path and a local part may hold.
+LONGEST_EMAIL: Final = 254
+LONGEST_LOCAL: Final = 64
+# A dot-atom (RFC 5322, section 3.2.3). Quoted local parts are legal, and nobody's.
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_DOMAIN: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 class Contact(Struct, frozen=True):
@@ -33,6 +43,30 @@ class Request(Struct, frozen=True):
     code_until: datetime | None
     mailed_at: datetime | None
     created_at: datetime
+
+
+def checked_email(text: str) -> str:
+    """Return an e-mail address as it is written in a header: one address, and nothing besides.
+
+    A domain in other letters becomes its ASCII form (IDNA 2008, by UTS 46).
+
+    Raises:
+        UsageError: it is none, or longer than 254 characters; the text is not quoted.
+    """
+    local, _, domain = text.strip().rpartition("@")
+    try:
+        domain = idna.encode(domain, uts46=True).decode().lower()
+    except UnicodeError:  # idna's own errors are of this kind
+        domain = ""
+    address = f"{local}@{domain}"
+    if (
+        len(local) > LONGEST_LOCAL
+        or len(address) > LONGEST_EMAIL
+        or not _LOCAL.fullmatch(local)
+        or not _DOMAIN.fullmatch(domain)
+    ):
+        raise UsageError("this is not an e-mail address", "one looks like name@example.org")
+    return address
 
 
 def add(connection: Connection, contact: Contact, at: datetime) -> str:

@@ -2,15 +2,16 @@
 
 import hmac
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
+import msgspec
 from anyio import to_thread
 from sqlalchemy import select
 
 from sayso.errors import UsageError
-from sayso.rights import objections, people
-from sayso.rights.objection import ALL_SERVICES, Objection
+from sayso.rights import people
+from sayso.rights.objection import ALL_SERVICES, Given, Objection
+from sayso.rights.requests import checked_email
 from sayso.rights.tables import accounts
 from sayso.web.site import Site
 
@@ -32,41 +33,58 @@ def is_known(site: Site, name: str) -> bool:
         return bool(people.find(connection, name))
 
 
+async def submit(site: Site, given: Given) -> list[Objection]:
+    """Accept an objection; those that come at the same time are stored by one transaction.
+
+    A leading @ of the name is dropped. Where the contact has an e-mail address, the letter with
+    the link that confirms it is queued with the objection.
+
+    Returns:
+        One objection for each service that it names; on the disk.
+
+    Raises:
+        UsageError: name or scope is empty, a service is unknown, a text is too long, or the
+            contact's address is none.
+        HTTPException: 503 with Retry-After; too many wait, or the database cannot be written.
+    """
+    ready = await to_thread.run_sync(_ready, site, given)
+    return await site.gathering.put(ready)
+
+
 async def receive(
     site: Site, name: str, scope: Sequence[str], reason: str
 ) -> tuple[list[Objection], bool]:
-    """Accept an objection, one for each service of its scope; see `objections.receive`.
+    """Accept an objection, one for each service of its scope; see `submit`.
 
     Returns:
         The objections, and whether anything of the account has been seen so far.
-
-    Raises:
-        UsageError: name or scope is empty, a service is unknown, or a text is too long.
     """
-    work = partial(_receive, site, name, scope, reason)
-    return await to_thread.run_sync(work, limiter=site.writer)
+    made = await submit(
+        site, Given(name=name, services=tuple(scope), reason=reason, channel=CHANNEL)
+    )
+    return made, await to_thread.run_sync(is_known, site, made[0].person)
 
 
-def _receive(
-    site: Site, name: str, scope: Sequence[str], reason: str
-) -> tuple[list[Objection], bool]:
-    if len(name) > LONGEST_NAME:
-        raise UsageError(f"the account has {len(name)} characters, at most {LONGEST_NAME} fit")
+def _ready(site: Site, given: Given) -> Given:
+    if len(given.name) > LONGEST_NAME:
+        raise UsageError(
+            f"the account has {len(given.name)} characters, at most {LONGEST_NAME} fit"
+        )
     # A misspelt service would be an objection without effect.
-    named = set(scope) - {ALL_SERVICES}
+    named = set(given.services) - {ALL_SERVICES}
     if named and (unknown := named - set(services(site))):
         raise UsageError(
             f"{len(unknown)} of the named services are unknown here",
             f"name any of: {', '.join([ALL_SERVICES, *services(site)])}",
         )
-    made = objections.receive(
-        site.rights,
-        canonical(site, name),
-        services=scope,
-        reason=reason.strip(),
-        channel=CHANNEL,
+    contact = given.contact
+    if contact.email:
+        contact = msgspec.structs.replace(contact, email=checked_email(contact.email))
+    ready = msgspec.structs.replace(
+        given, name=canonical(site, given.name), reason=given.reason.strip(), contact=contact
     )
-    return made, is_known(site, made[0].person)
+    ready.check()
+    return ready
 
 
 def canonical(site: Site, name: str) -> str:

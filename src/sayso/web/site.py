@@ -1,5 +1,6 @@
 """What all pages share: workspace, rights, the ledger's fold, and the assistant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
@@ -10,8 +11,11 @@ from starlette.requests import Request
 from sayso.assistant.chat import Assistant
 from sayso.gate import policy
 from sayso.gate.policy import Policy
+from sayso.rights import claims
 from sayso.rights.database import Rights
+from sayso.rights.objection import Given, Objection
 from sayso.web.answering import Answering
+from sayso.web.gathering import Gathering
 from sayso.web.metrics import Meter
 from sayso.web.progress import Board
 from sayso.workspace import Workspace
@@ -27,10 +31,11 @@ class Site:
     board: Board
     answering: Answering
     meter: Meter
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    gathering: Gathering[Given, list[Objection]]
     # One writer at a time, in order of arrival: many at once would only wait for SQLite's lock,
     # whose waiters are not served in turn.
-    writer: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    writer: CapacityLimiter
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def make(cls, workspace: Workspace, assistant: Assistant) -> Self:
@@ -38,7 +43,13 @@ class Site:
         settings, rights, meter = workspace.settings, Rights(workspace), Meter()
         answering = Answering(assistant, settings.serving.parallel, meter)
         rules = policy.load(settings.policy)
-        return cls(workspace, rules, rights, Board(rights), answering, meter)
+        writer = CapacityLimiter(1)
+
+        def store(handed_in: Sequence[Given]) -> list[list[Objection]]:
+            return claims.receive_all(rights, handed_in)
+
+        gathering = Gathering(store, writer)
+        return cls(workspace, rules, rights, Board(rights), answering, meter, gathering, writer)
 
     @property
     def community(self) -> str:
