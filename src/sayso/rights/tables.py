@@ -49,6 +49,7 @@ accounts = Table(
     Column("assistant", Boolean, nullable=False, default=False),
     Column("train_signal", String, nullable=False, default=""),  # the strictest of its statements
     Index("accounts_by_state", "state"),
+    Index("accounts_by_handle", "handle"),
 )
 
 # An account's own words on training, each until it is taken back: 'allow', 'deny', 'unreadable'.

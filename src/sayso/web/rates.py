@@ -1,4 +1,4 @@
-"""How often somebody may call: so many times a minute, and no faster in the long run."""
+"""How often somebody may call: so many times in a while, and no faster in the long run."""
 
 import math
 import time
@@ -13,11 +13,13 @@ class Rates:
     """Counts calls by name.
 
     Args:
-        per_minute: how many of one name; 0 = any number.
+        most: how many of one name; 0 = any number.
+        seconds: in how long a while.
     """
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+    def __init__(self, most: int, seconds: int = 60) -> None:
+        self._most = most
+        self._seconds = seconds
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, name: str) -> None:
@@ -26,18 +28,23 @@ class Rates:
         Raises:
             HTTPException: 429, with the seconds to wait; this name called too often.
         """
-        if not self._per_minute:
-            return
-        now, per_second = time.monotonic(), self._per_minute / 60
-        left, at = self._left.get(name, (float(self._per_minute), now))
-        left = min(float(self._per_minute), left + (now - at) * per_second)
-        if left < 1:
-            seconds = math.ceil((1 - left) / per_second)
+        if wait := self.wait(name):
             raise HTTPException(
                 429,
-                f"more than {self._per_minute} requests a minute",
-                headers={"Retry-After": str(seconds)},
+                f"more than {self._most} requests {'a minute' if self._seconds == 60 else 'a day'}",
+                headers={"Retry-After": str(wait)},
             )
-        if len(self._left) > MOST_NAMES:
-            self._left.clear()
-        self._left[name] = (left - 1, now)
+
+    def wait(self, name: str) -> int:
+        """Count a call; return 0, or the seconds to wait if this name called too often."""
+        if not self._most:
+            return 0
+        now, per_second = time.monotonic(), self._most / self._seconds
+        left, at = self._left.pop(name, (float(self._most), now))
+        left = min(float(self._most), left + (now - at) * per_second)
+        allowed = left >= 1
+        # The one that has not called for longest makes room.
+        if len(self._left) >= MOST_NAMES:
+            del self._left[next(iter(self._left))]
+        self._left[name] = (left - allowed, now)
+        return 0 if allowed else math.ceil((1 - left) / per_second)
