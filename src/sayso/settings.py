@@ -159,6 +159,41 @@ class Inbox(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 6000
 
 
+class Objecting(Struct, forbid_unknown_fields=True, frozen=True):
+    """[objecting] How objections are taken and met."""
+
+    quiet_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Cells are rebuilt when no objection came for so long: a burst then "
+            "rebuilds each of them once. What is served is without the person long before.",
+        ),
+    ] = 2.0
+    longest_wait_seconds: Annotated[
+        float, Meta(ge=0, description="They wait no longer than this, however many come.")
+    ] = 60.0
+
+
+class Claims(Struct, forbid_unknown_fields=True, frozen=True):
+    """[claims] Objections of people who are not signed in; see docs/objecting.md."""
+
+    per_minute: Annotated[
+        int, Meta(ge=0, description="From one address in a minute; 0 = any number.")
+    ] = 30
+    per_account_a_day: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="For one account in a day; the first of them freezes it already. "
+            "0 = any number.",
+        ),
+    ] = 10
+    mails_a_day: Annotated[
+        int, Meta(ge=0, description="Letters to one e-mail address in a day; 0 = any number.")
+    ] = 3
+
+
 class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     """All of `sayso.toml`."""
 
@@ -179,6 +214,8 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     serving: Serving = Serving()
     ingest: Ingest = Ingest()
     inbox: Inbox = Inbox()
+    claims: Claims = Claims()
+    objecting: Objecting = Objecting()
 
 
 def load(path: Path) -> Settings:
