@@ -33,7 +33,7 @@ def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objecti
     for given in handed_in:
         given.check()
     with rights.writing() as connection:
-        made = [objections.accept(connection, rights, given) for given in handed_in]
+        made = objections.accept_all(connection, rights, handed_in)
         for given, accepted in zip(handed_in, made, strict=True):
             if given.contact.email:
                 _ask(connection, rights, given.contact, accepted[0])

@@ -1,7 +1,7 @@
 """The ledger: append-only and hash-chained; each entry's hash covers the one before it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,15 +31,28 @@ def append(connection: Connection, kind: str, body: dict[str, Any]) -> Entry:
 
     `connection` must come from `Rights.writing()`.
     """
+    return append_all(connection, [(kind, body)])[0]
+
+
+def append_all(
+    connection: Connection, facts: Sequence[tuple[str, dict[str, Any]]]
+) -> Sequence[Entry]:
+    """Add entries of these kinds and bodies, at least one; see `append`."""
     last = connection.execute(
         select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
     ).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    text = msgspec.json.encode(body, order="deterministic").decode()
-    entry = Entry(seq, at, kind, body, previous, _digest(seq, at, kind, text, previous))
-    connection.execute(insert(ledger).values(msgspec.to_builtins(entry) | {"body": text}))
-    return entry
+    entries, rows = [], []
+    for kind, body in facts:
+        seq += 1
+        text = msgspec.json.encode(body, order="deterministic").decode()
+        entry = Entry(seq, at, kind, body, previous, _digest(seq, at, kind, text, previous))
+        entries.append(entry)
+        rows.append(msgspec.structs.asdict(entry) | {"body": text})
+        previous = entry.hash
+    connection.execute(insert(ledger), rows)
+    return entries
 
 
 def read(connection: Connection, after: int = 0) -> Iterator[Entry]:

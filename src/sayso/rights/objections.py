@@ -5,9 +5,9 @@ anybody could have typed is 'pending': nothing new is trained on from the first 
 trained stays, so that nobody can knock out what others wrote. See `claims` for what comes then.
 """
 
-import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -57,69 +57,109 @@ def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objecti
     for given in handed_in:
         given.check()
     with rights.writing() as connection:
-        return [accept(connection, rights, given) for given in handed_in]
+        return accept_all(connection, rights, handed_in)
 
 
 def accept(connection: Connection, rights: Rights, given: Given) -> list[Objection]:
     """Accept one objection within the caller's transaction (of `Rights.writing`)."""
+    return accept_all(connection, rights, [given])[0]
+
+
+def accept_all(
+    connection: Connection, rights: Rights, handed_in: Sequence[Given]
+) -> list[list[Objection]]:
+    """Accept objections within the caller's transaction, with few statements for all of them."""
+    if not handed_in:
+        return []
     at = now().replace(microsecond=0)
-    request = requests.add(connection, given.contact, at)
-    made = []
-    names = dict.fromkeys((given.name, *given.others))
-    for name, service in itertools.product(names, dict.fromkeys(given.services)):
-        found = people.find(connection, name)
-        person = found[0].person if found else name
-        number = f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}"
-        values: dict[str, Any] = {
-            "number": number,
-            "request": request,
-            "person": person,
-            "service": service,
-            "about": given.about,
-            "reason": given.reason,
-            "channel": given.channel,
-            "received_at": at,
-            "due_at": at + ANSWER_WITHIN,
-            "state": "pending",
-            "confirmed_at": None,
-            "confirmed_by": "",
-            "bound_seq": 0,
-            "withdrawn_at": None,
-            "evidence": given.evidence,
-        }
-        # Whoever only claims to be somebody must not learn from the receipt who has this account.
-        told = values if given.confirmed_by else values | {"person": name}
-        claims = receipts.objection_claims(told, rights.workspace.settings.community)
-        values["receipt"] = receipts.sign(receipts.signing_key(rights.workspace), claims)
-        connection.execute(insert(objections).values(values))
-        objection = Objection(**values)
-        for state in ("received", "acknowledged", "future_stopped"):
-            steps.note(connection, rights, objection, state, at)
-        if given.confirmed_by:
-            objection = bind(connection, rights, objection, given.confirmed_by)
-        else:
-            ledger.append(connection, "claim", _told(rights, objection))
-        made.append(objection)
+    named = {name for given in handed_in for name in (given.name, *given.others)}
+    persons = people.persons(connection, named)
+    asked = requests.add_all(connection, [given.contact for given in handed_in], at)
+    new = [
+        (given, request, _new(rights, given, (name, service), persons, request.id, at))
+        for given, request in zip(handed_in, asked, strict=True)
+        for name in dict.fromkeys((given.name, *given.others))
+        for service in dict.fromkeys(given.services)
+    ]
+    entries = ledger.append_all(
+        connection,
+        [
+            ("objection", _told(rights, objection) | {"by": given.confirmed_by})
+            if given.confirmed_by
+            else ("claim", _told(rights, objection))
+            for given, _, objection in new
+        ],
+    )
+    made = {
+        objection.number: msgspec.structs.replace(
+            objection, **_bound(given.confirmed_by, at, entry.seq)
+        )
+        if given.confirmed_by
+        else objection
+        for (given, _, objection), entry in zip(new, entries, strict=True)
+    }
+    connection.execute(insert(objections), [msgspec.structs.asdict(o) for o in made.values()])
+    steps.begin(connection, rights, [(request, objection) for _, request, objection in new], at)
+    _suppress(connection, rights, [o for o in made.values() if o.state == "confirmed"])
     note_change(connection, "objections")
-    return made
+    together: dict[str, list[Objection]] = {request.id: [] for request in asked}
+    for objection in made.values():
+        together[objection.request].append(objection)
+    return list(together.values())
+
+
+def _new(
+    rights: Rights,
+    given: Given,
+    scope: tuple[str, str],
+    persons: Mapping[str, str],
+    request: str,
+    at: datetime,
+) -> Objection:
+    """Return a pending objection with its receipt, not stored yet; `scope`: (name, service)."""
+    name, service = scope
+    objection = Objection(
+        number=f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}",
+        request=request,
+        person=persons.get(name, name),
+        service=service,
+        about=given.about,
+        reason=given.reason,
+        channel=given.channel,
+        received_at=at,
+        due_at=at + ANSWER_WITHIN,
+        state="pending",
+        confirmed_at=None,
+        confirmed_by="",
+        bound_seq=0,
+        withdrawn_at=None,
+        evidence=given.evidence,
+        receipt="",
+    )
+    told = msgspec.structs.asdict(objection)
+    if not given.confirmed_by:
+        # Whoever only claims to be somebody must not learn from the receipt who has this account.
+        told["person"] = name
+    claims = receipts.objection_claims(told, rights.workspace.settings.community)
+    receipt = receipts.sign(receipts.signing_key(rights.workspace), claims)
+    return msgspec.structs.replace(objection, receipt=receipt)
+
+
+def _bound(by: str, at: datetime, seq: int) -> dict[str, Any]:
+    return {"state": "confirmed", "confirmed_at": at, "confirmed_by": by, "bound_seq": seq}
 
 
 def bind(connection: Connection, rights: Rights, objection: Objection, by: str) -> Objection:
     """Confirm an objection: from here on it reaches the models (within `Rights.writing`)."""
     entry = ledger.append(connection, "objection", _told(rights, objection) | {"by": by})
-    values = {
-        "state": "confirmed",
-        "confirmed_at": now().replace(microsecond=0),
-        "confirmed_by": by,
-        "bound_seq": entry.seq,
-    }
+    values = _bound(by, now().replace(microsecond=0), entry.seq)
     connection.execute(
         update(objections).where(objections.c.number == objection.number).values(values)
     )
-    if objection.about == OWN:
-        _suppress(connection, rights, objection)
+    bound = msgspec.structs.replace(objection, **values)
+    _suppress(connection, rights, [bound])
     note_change(connection, "objections")
-    return msgspec.structs.replace(objection, **values)
+    return bound
 
 
 def withdraw(rights: Rights, number: str) -> Objection:
@@ -217,21 +257,23 @@ def claimed(rights: Rights) -> npt.NDArray[np.uint64]:
     return np.unique(np.array(keys, dtype=np.uint64))
 
 
-def _suppress(connection: Connection, rights: Rights, objection: Objection) -> None:
+def _suppress(connection: Connection, rights: Rights, bound: Sequence[Objection]) -> None:
     """Keep the pseudonyms that stay out, so that they do even when nothing else is kept."""
-    theirs = select(accounts.c.key, accounts.c.service).where(accounts.c.person == objection.person)
-    everywhere = objection.service == ALL_SERVICES
-    keys = {
-        row.key
-        for row in connection.execute(theirs)
-        if everywhere or row.service == objection.service
-    }
-    if everywhere or objection.person.endswith(f"@{objection.service}"):
-        keys.add(signed(rights.workspace.pseudonyms.number("account", objection.person)))
-    rows = [
-        {"key": key, "service": objection.service, "number": objection.number, "at": now()}
-        for key in sorted(keys)
-    ]
+    own = [objection for objection in bound if objection.about == OWN]
+    theirs = people.keys(connection, {objection.person for objection in own})
+    number, at = rights.workspace.pseudonyms.number, now()
+    rows = []
+    for objection in own:
+        everywhere = objection.service == ALL_SERVICES
+        keys = {
+            key
+            for key, service in theirs.get(objection.person, ())
+            if everywhere or service == objection.service
+        }
+        if everywhere or objection.person.endswith(f"@{objection.service}"):
+            keys.add(number("account", objection.person))
+        told = {"service": objection.service, "number": objection.number, "at": at}
+        rows += [{"key": signed(key), **told} for key in sorted(keys)]
     if rows:
         connection.execute(insert(suppressions), rows)
 

@@ -1,7 +1,7 @@
 """Accounts, and the persons they belong to."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import polars as pl
 from msgspec import Struct
@@ -179,6 +179,29 @@ def find(connection: Connection, name: str) -> list[Account]:
     return [_account(row) for row in rows]
 
 
+def persons(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """Return the persons that these names mean, ids or accounts; unknown names are left out."""
+    found: dict[str, str] = {}
+    for some in _some(names):
+        known = select(accounts.c.account, accounts.c.person).where(
+            or_(accounts.c.account.in_(some), accounts.c.person.in_(some))
+        )
+        for account, person in connection.execute(known):
+            found[person] = person
+            found.setdefault(account, person)
+    return {name: found[name] for name in names if name in found}
+
+
+def keys(connection: Connection, wanted: Collection[str]) -> dict[str, list[tuple[int, str]]]:
+    """Return the pseudonym and the service of each account of these persons, by person."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for some in _some(wanted):
+        theirs = select(accounts.c.person, accounts.c.key, accounts.c.service)
+        for person, key, service in connection.execute(theirs.where(accounts.c.person.in_(some))):
+            found.setdefault(person, []).append((unsigned(key), service))
+    return found
+
+
 def handle_of(account: str) -> str:
     """Return what an account without a handle of its own is called: acct:<this>@service."""
     return account if account.startswith("did:") else account.partition("@")[0].rpartition(":")[2]
@@ -224,13 +247,19 @@ def frame(rights: Rights) -> pl.DataFrame:
 
 
 def _existing(connection: Connection, names: Iterable[str]) -> dict[str, str]:
-    wanted, found = list(names), {}
-    for start in range(0, len(wanted), 500):
-        query = select(accounts.c.account, accounts.c.age_band).where(
-            accounts.c.account.in_(wanted[start : start + 500])
-        )
-        found.update({row.account: row.age_band for row in connection.execute(query)})
+    found = {}
+    for some in _some(names):
+        query = select(accounts.c.account, accounts.c.age_band)
+        rows = connection.execute(query.where(accounts.c.account.in_(some)))
+        found.update({row.account: row.age_band for row in rows})
     return found
+
+
+def _some(names: Iterable[str]) -> Iterator[list[str]]:
+    """Yield names as many at a time as a statement may hold."""
+    wanted = list(names)
+    for start in range(0, len(wanted), 500):
+        yield wanted[start : start + 500]
 
 
 def _account(row: object) -> Account:

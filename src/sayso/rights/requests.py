@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -71,17 +72,25 @@ def checked_email(text: str) -> str:
 
 def add(connection: Connection, contact: Contact, at: datetime) -> str:
     """Keep a contact and return the request's id, an unguessable name."""
-    request = secrets.token_hex(16)
-    row = {
-        "id": request,
-        "email": contact.email,
-        "language": contact.language,
-        "callbacks": msgspec.json.encode(contact.callbacks).decode(),
-        "agent": contact.agent,
-        "created_at": at,
-    }
-    connection.execute(insert(requests).values(row))
-    return request
+    return add_all(connection, [contact], at)[0].id
+
+
+def add_all(connection: Connection, contacts: Sequence[Contact], at: datetime) -> list[Request]:
+    """Keep contacts, each as a request of its own, with an unguessable name."""
+    made = [Request(secrets.token_hex(16), contact, None, None, at) for contact in contacts]
+    rows = [
+        {
+            "id": request.id,
+            "email": request.contact.email,
+            "language": request.contact.language,
+            "callbacks": msgspec.json.encode(request.contact.callbacks).decode(),
+            "agent": request.contact.agent,
+            "created_at": at,
+        }
+        for request in made
+    ]
+    connection.execute(insert(requests), rows)
+    return made
 
 
 def find(connection: Connection, request: str) -> Request | None:

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, and_, insert, select
 
 from sayso.rights import outbox, receipts, requests
 from sayso.rights.database import Rights, now
 from sayso.rights.objection import Objection, Step
+from sayso.rights.requests import Request
 from sayso.rights.tables import objections, steps
 
 ORDER: Final = (
@@ -23,9 +25,27 @@ ORDER: Final = (
     "models_cleared",
     "closed",
 )
+AT_RECEIPT: Final = ORDER[:3]
 LAST: Final = ("closed", "withdrawn", "lapsed")
 # Signing takes time, and receipts must not wait for it.
 AT_ONCE: Final = 100
+
+
+def begin(
+    connection: Connection,
+    rights: Rights,
+    new: Sequence[tuple[Request, Objection]],
+    at: datetime,
+) -> None:
+    """Note the first three steps of new objections, and queue the messages about them."""
+    taken = [
+        (request, objection, _signed(rights, objection.number, state, at))
+        for request, objection in new
+        for state in AT_RECEIPT
+    ]
+    connection.execute(insert(steps), [msgspec.structs.asdict(step) for _, _, step in taken])
+    for request, objection, step in taken:
+        outbox.announce(connection, request, objection, step)
 
 
 def note(
@@ -42,8 +62,20 @@ def note(
     found = connection.execute(select(steps.c.at).where(same, steps.c.release == release)).first()
     if found is not None:
         return False
+    step = _signed(rights, objection.number, state, at, release, release_hash)
+    connection.execute(insert(steps).values(msgspec.structs.asdict(step)))
+    if objection.request:
+        request = requests.find(connection, objection.request)
+        if request is not None:
+            outbox.announce(connection, request, objection, step)
+    return True
+
+
+def _signed(
+    rights: Rights, number: str, state: str, at: datetime, release: str = "", release_hash: str = ""
+) -> Step:
     claims = {
-        "number": objection.number,
+        "number": number,
         "state": state,
         "at": at.isoformat(),
         "release": release,
@@ -51,13 +83,7 @@ def note(
         "iss": rights.workspace.settings.community,
     }
     signature = receipts.sign(receipts.signing_key(rights.workspace), claims, receipts.STEP_TYPE)
-    step = Step(objection.number, state, release, release_hash, at, signature)
-    connection.execute(insert(steps).values({f: getattr(step, f) for f in step.__struct_fields__}))
-    if objection.request:
-        request = requests.find(connection, objection.request)
-        if request is not None:
-            outbox.announce(connection, request, objection, step)
-    return True
+    return Step(number, state, release, release_hash, at, signature)
 
 
 def of(connection: Connection, number: str) -> list[Step]:

@@ -40,7 +40,7 @@ async def submit(site: Site, given: Given) -> list[Objection]:
     the link that confirms it is queued with the objection.
 
     Returns:
-        One objection for each service that it names; on the disk.
+        One objection for each name and service; on the disk.
 
     Raises:
         UsageError: name or scope is empty, a service is unknown, a text is too long, or the
@@ -66,10 +66,9 @@ async def receive(
 
 
 def _ready(site: Site, given: Given) -> Given:
-    if len(given.name) > LONGEST_NAME:
-        raise UsageError(
-            f"the account has {len(given.name)} characters, at most {LONGEST_NAME} fit"
-        )
+    longest = max(map(len, (given.name, *given.others)))
+    if longest > LONGEST_NAME:
+        raise UsageError(f"the account has {longest} characters, at most {LONGEST_NAME} fit")
     # A misspelt service would be an objection without effect.
     named = set(given.services) - {ALL_SERVICES}
     if named and (unknown := named - set(services(site))):
@@ -81,7 +80,11 @@ def _ready(site: Site, given: Given) -> Given:
     if contact.email:
         contact = msgspec.structs.replace(contact, email=checked_email(contact.email))
     ready = msgspec.structs.replace(
-        given, name=canonical(site, given.name), reason=given.reason.strip(), contact=contact
+        given,
+        name=canonical(site, given.name),
+        others=tuple(canonical(site, name) for name in given.others),
+        reason=given.reason.strip(),
+        contact=contact,
     )
     ready.check()
     return ready
