@@ -21,11 +21,11 @@ from sayso.sources import as2_values as values
 from sayso.sources import claims, signatures
 from sayso.sources.as2_values import UnfitError
 from sayso.sources.claims import NEWEST, OLDEST, Claim
+from sayso.sources.outbound import Outbound
 from sayso.web.actor import MEDIA_TYPE, Actor
 from sayso.web.bodies import whole
 from sayso.web.deliveries import FOLLOW, NotTheirsError, check_stored, host_of, items_of, owned
 from sayso.web.intake import Intake
-from sayso.web.outbound import Outbound
 from sayso.web.peers import Peers
 from sayso.web.rates import Rates
 

@@ -23,10 +23,10 @@ from sayso.sources import activitystreams, signatures
 from sayso.sources import as2_values as values
 from sayso.sources.as2_actors import KINDS
 from sayso.sources.claims import Claim, Request
+from sayso.sources.outbound import Outbound, UnreachableError
 from sayso.sources.signatures import PublicKey
 from sayso.web.actor import MEDIA_TYPE, Actor
 from sayso.web.intake import Intake
-from sayso.web.outbound import Outbound, UnreachableError
 from sayso.web.rates import Rates
 
 KEY_LASTS: Final = timedelta(days=1)

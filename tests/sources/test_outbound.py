@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.sources.claims import Request
-from sayso.web.outbound import Answer, Outbound, UnreachableError, is_public
+from sayso.sources.outbound import Answer, Outbound, UnreachableError, is_public
 
 
 def ask(url: str, *allow: str) -> Answer:

@@ -65,7 +65,7 @@ class Outbound:
                 finally:
                     writer.transport.abort()
         except (OSError, ValueError, h11.ProtocolError) as error:  # of a timeout, too
-            raise UnreachableError("the sender's server cannot be asked") from error
+            raise UnreachableError("the other server cannot be asked") from error
 
     async def _connect(
         self, parts: SplitResult
@@ -73,17 +73,19 @@ class Outbound:
         is_named = parts.netloc.lower() in self._named
         host, port = parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
         if not host or not port or "@" in parts.netloc:
-            raise UnreachableError("the sender's address is no address of a web server")
+            raise UnreachableError("the other server's address is no address of a web server")
         if not is_named and (parts.scheme != "https" or port != 443):
-            raise UnreachableError("the sender's address is not one of HTTPS on its usual port")
+            raise UnreachableError(
+                "the other server's address is not one of HTTPS on its usual port"
+            )
         # Checked and connected to are the same addresses: the name is looked up once.
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [ipaddress.ip_address(str(address[4][0])) for address in found]
         if not is_named and not all(is_public(address) for address in addresses):
-            raise UnreachableError("the sender's address is not a public one")
+            raise UnreachableError("the other server's address is not a public one")
         if parts.scheme == "http" and not all(address.is_loopback for address in addresses):
-            raise UnreachableError("the sender's address is not one of HTTPS")
+            raise UnreachableError("the other server's address is not one of HTTPS")
         tls = self._tls if parts.scheme == "https" else None
         name = host if tls else None
         while True:
@@ -137,8 +139,8 @@ async def _exchange(
                 body += event.data
                 if len(body) > LONGEST_ANSWER:
                     raise UnreachableError(
-                        f"the sender's server says more than {LONGEST_ANSWER} bytes"
+                        f"the other server says more than {LONGEST_ANSWER} bytes"
                     )
             case h11.ConnectionClosed() | h11.PAUSED:
-                raise UnreachableError("the sender's server does not answer in HTTP")
+                raise UnreachableError("the other server does not answer in HTTP")
     return Answer(status, media_type, body)
