@@ -82,13 +82,15 @@ class Given(Struct, frozen=True, kw_only=True):
 
     `name` is a person's id or any of their accounts; unknown ones are accepted too and hold for
     whatever arrives later. `others` are further names, each with objections of its own within the
-    same request. `reason` is one sentence, recorded, never judged, and may be empty.
+    same request; `typed` is how all of them were typed, which is all that a claim's receipt tells.
+    `reason` is one sentence, recorded, never judged, and may be empty.
     `confirmed_by` says who showed that it comes from the person: 'member' (signed in), 'operator',
     'agent', 'signal'; '' for nobody yet. `contact` is whom to tell of its steps.
     """
 
     name: str
     others: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
     services: tuple[str, ...] = (ALL_SERVICES,)
     about: str = OWN
     reason: str = ""
@@ -96,6 +98,12 @@ class Given(Struct, frozen=True, kw_only=True):
     confirmed_by: str = "operator"
     evidence: str = ""
     contact: Contact = Contact()
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Each name once, with how it was typed; two ways to type one name stay two."""
+        names = (self.name, *self.others)
+        return tuple(dict.fromkeys(zip(names, self.typed or names, strict=True)))
 
     def check(self) -> None:
         """Raise UsageError if there is no name or service, or the reason is too long."""

@@ -72,13 +72,13 @@ def accept_all(
     if not handed_in:
         return []
     at = now().replace(microsecond=0)
-    named = {name for given in handed_in for name in (given.name, *given.others)}
+    named = {name for given in handed_in for name, _ in given.names}
     persons = people.persons(connection, named)
     asked = requests.add_all(connection, [given.contact for given in handed_in], at)
     new = [
-        (given, request, _new(rights, given, (name, service), persons, request.id, at))
+        (given, request, _new(rights, given, (*name, service), persons, request.id, at))
         for given, request in zip(handed_in, asked, strict=True)
-        for name in dict.fromkeys((given.name, *given.others))
+        for name in given.names
         for service in dict.fromkeys(given.services)
     ]
     entries = ledger.append_all(
@@ -111,13 +111,13 @@ def accept_all(
 def _new(
     rights: Rights,
     given: Given,
-    scope: tuple[str, str],
+    scope: tuple[str, str, str],
     persons: Mapping[str, str],
     request: str,
     at: datetime,
 ) -> Objection:
-    """Return a pending objection with its receipt, not stored yet; `scope`: (name, service)."""
-    name, service = scope
+    """Return a pending objection and its receipt, not stored; `scope`: (name, typed, service)."""
+    name, typed, service = scope
     objection = Objection(
         number=f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}",
         request=request,
@@ -139,7 +139,7 @@ def _new(
     told = msgspec.structs.asdict(objection)
     if not given.confirmed_by:
         # Whoever only claims to be somebody must not learn from the receipt who has this account.
-        told["person"] = name
+        told["person"] = typed
     claims = receipts.objection_claims(told, rights.workspace.settings.community)
     receipt = receipts.sign(receipts.signing_key(rights.workspace), claims)
     return msgspec.structs.replace(objection, receipt=receipt)
