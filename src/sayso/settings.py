@@ -194,6 +194,58 @@ class Claims(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 3
 
 
+class Mail(Struct, forbid_unknown_fields=True, frozen=True):
+    """[mail] Letters to who objects: the link that confirms it, and each step."""
+
+    host: Annotated[
+        str, Meta(description="SMTP server; empty = no letters are sent, those that wait go on.")
+    ] = ""
+    port: Annotated[int, Meta(ge=1, le=65535, description="Its port.")] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="How the connection is encrypted; 'none' is for this machine alone."),
+    ] = "starttls"
+    user: Annotated[str, Meta(description="Name to log in with; empty = no login.")] = ""
+    password_file: Annotated[
+        str,
+        Meta(description="File whose first line is the password; relative to the workspace."),
+    ] = ""
+    sender: Annotated[
+        str, Meta(description="The address that letters come from, as sayso@ai.example.")
+    ] = ""
+    url: Annotated[
+        str,
+        Meta(
+            description="The address of these pages for links in letters and answers to programs, "
+            "as https://ai.example."
+        ),
+    ] = ""
+
+
+class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
+    """[webhooks] Calls that tell programs of an objection's steps."""
+
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Hosts (with the port, if it is not 443) that may also have a private "
+            "address, and on this machine speak plain HTTP. All others: HTTPS, public addresses."
+        ),
+    ] = ()
+
+
+class Agents(Struct, forbid_unknown_fields=True, frozen=True):
+    """[agents] Programs that object for people: Data Rights Protocol, OpenDSR."""
+
+    business_id: Annotated[
+        str,
+        Meta(description="What this community is called in the Data Rights Protocol's directory."),
+    ] = "SAYSO"
+    requests_per_minute: Annotated[
+        int, Meta(ge=0, description="Requests of one agent in a minute; 0 = any number.")
+    ] = 600
+
+
 class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     """All of `sayso.toml`."""
 
@@ -214,6 +266,9 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     serving: Serving = Serving()
     ingest: Ingest = Ingest()
     inbox: Inbox = Inbox()
+    mail: Mail = Mail()
+    webhooks: Webhooks = Webhooks()
+    agents: Agents = Agents()
     claims: Claims = Claims()
     objecting: Objecting = Objecting()
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, now
-from sayso.rights.tables import changes, objections, tombstones
+from sayso.rights.tables import changes, tombstones
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
 from sayso.workspace import Workspace
@@ -50,24 +51,46 @@ class Marks(Struct, frozen=True):
 
 def marks(workspace: Workspace, rights: Rights) -> Marks:
     """Look at the rows; a few counts, some milliseconds."""
-    changed = select(changes.c.number).where(changes.c.what == "accounts").scalar_subquery()
-    counts = select(
-        select(func.count()).select_from(objections).scalar_subquery(),
-        select(func.count(objections.c.withdrawn_at)).scalar_subquery(),
-        select(func.count()).select_from(tombstones).scalar_subquery(),
-        func.coalesce(changed, 0),
-    )
     with rights.reading() as connection:
-        one = connection.execute(counts).one()
+        counted = dict(connection.execute(select(changes.c.what, changes.c.number)).tuples().all())
+        stones = connection.scalar(select(func.count()).select_from(tombstones)) or 0
     return Marks(
-        objections=one[0],
-        withdrawals=one[1],
-        tombstones=one[2],
-        accounts=one[3],
+        objections=counted.get("objections", 0),
+        withdrawals=counted.get("withdrawals", 0),
+        tombstones=stones,
+        accounts=counted.get("accounts", 0),
         records=Store(workspace).records.open().version,
         day=f"{now():%Y-%m-%d}",
         settings=workspace.settings_file.stat().st_mtime_ns,
     )
+
+
+class Calm:
+    """Whether no objection came for a while, so that a burst rebuilds each cell once.
+
+    Args:
+        quiet: seconds without any.
+        longest: seconds after the first one when waiting ends, however many come.
+    """
+
+    def __init__(self, quiet: float, longest: float) -> None:
+        self._quiet = quiet
+        self._longest = longest
+        self._first = self._last = float("-inf")
+
+    def disturbed(self) -> None:
+        """Note that something had to go."""
+        self._last = time.monotonic()
+        if self._first == float("-inf"):
+            self._first = self._last
+
+    def __call__(self) -> bool:
+        """Whether cells may be begun."""
+        at = time.monotonic()
+        if at - self._last < self._quiet and at - self._first < self._longest:
+            return False
+        self._first = float("-inf")
+        return True
 
 
 def run(home: Path, stop: threading.Event | None = None) -> None:
@@ -86,7 +109,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now
             try:
-                step(workspace, rights, stop)
+                step(workspace, rights, stop, urgent=done is not None and seen.urgent_since(done))
                 done, told = seen, ""
             except SupersededError:
                 continue
@@ -102,27 +125,52 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
         stop.wait(POLL_SECONDS)
 
 
-def step(workspace: Workspace, rights: Rights, stop: threading.Event) -> Outcome:
-    """Bring answers and model in step with the rows as they are now."""
-    begun = marks(workspace, rights)
-    # Our own erasing moves the marks too; what counts is what moves after it.
-    settled: list[Marks] = []
+def step(
+    workspace: Workspace, rights: Rights, stop: threading.Event, *, urgent: bool = False
+) -> Outcome:
+    """Bring answers and model in step with the rows as they are now.
 
-    def interrupted() -> bool:
-        seen = marks(workspace, rights)
+    Args:
+        workspace: where.
+        rights: its rights database.
+        stop: set when the worker is to end.
+        urgent: whether this is for something that may have to go.
+    """
+    objecting = workspace.settings.objecting
+    calm = Calm(objecting.quiet_seconds, objecting.longest_wait_seconds)
+    if urgent:
+        calm.disturbed()
+    seen = [marks(workspace, rights)]
+    # Our own erasing moves the marks too; what counts is what moves after it.
+    settled = False
+
+    def changed() -> bool:
+        nonlocal settled
+        now_seen = marks(workspace, rights)
+        before, seen[0] = seen[0], now_seen
         if not settled:
-            settled.append(seen)
-        urgent = seen.urgent_since(settled[0]) or seen.objections != begun.objections
-        if not urgent and seen.records != settled[-1].records:
+            settled = True
+            return now_seen.objections != before.objections
+        if now_seen.urgent_since(before):
+            calm.disturbed()
+            settled = False
+            return True
+        if now_seen.records != before.records:
             # New posts answer at once, however long the training that they will join takes.
             refresh_answers(workspace)
-            settled.append(seen)
-        return stop.is_set() or urgent
+        return False
 
     def announce(release: Release) -> None:
         log.info("release %s (%s)", release.name, "full" if release.complete else "interim")
 
-    return train(workspace, now(), on_release=announce, interrupted=interrupted)
+    return train(
+        workspace,
+        now(),
+        on_release=announce,
+        interrupted=stop.is_set,
+        changed=changed,
+        ready=calm,
+    )
 
 
 def refresh_answers(workspace: Workspace) -> None:

@@ -72,7 +72,8 @@ def frame(rows: list[Row]) -> pl.DataFrame:
         "person_key": pl.UInt64,
         "written": pl.Datetime("us", "UTC"),
     }
-    return pl.DataFrame([msgspec.structs.asdict(row) for row in rows], schema=schema)
+    made = pl.DataFrame([msgspec.structs.asdict(row) for row in rows], schema=schema)
+    return made.with_columns(frozen=pl.lit(value=False))
 
 
 def manifests(found: list[Chain]) -> dict[tuple[int, str], tuple[str, ...]]:

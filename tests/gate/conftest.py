@@ -32,10 +32,13 @@ GOOD: dict[str, Any] = {
     "age_band": "adult",
     "state": "active",
     "assistant": False,
+    "item_out": False,
     "quotes_objector": False,
+    "shows_objector": False,
     "shared_by_several": False,
     "is_reply": False,
     "parent_audience": None,
+    "frozen": False,
 }
 MOMENTS = [AT + timedelta(days=days) for days in (-30_000, -400, -30, -8, -6.9, -1, 0, 2, 400)]
 # For each fact the values it may have, null apart.
@@ -52,10 +55,13 @@ DOMAINS: dict[str, list[Any]] = {
     "age_band": ["adult", "minor", "unknown", ""],
     "state": ["active", "deleted", "private", "opted_out"],
     "assistant": [False, True],
+    "item_out": [False, True],
     "quotes_objector": [False, True],
+    "shows_objector": [False, True],
     "shared_by_several": [False, True],
     "is_reply": [False, True],
     "parent_audience": list(AUDIENCES),
+    "frozen": [False, True],
 }
 
 

@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 from sayso.corpus import erase
 from sayso.corpus.ingest import import_stream
 from sayso.errors import SupersededError
-from sayso.rights import objections
+from sayso.rights import claims, objections
 from sayso.rights.database import Rights
+from sayso.rights.objection import Given, Objection
 from sayso.settings import Settings
 from sayso.training import releases
+from sayso.training.adapters import AdapterStore
 from sayso.training.train import train
 from sayso.workspace import Workspace
 
@@ -62,6 +64,20 @@ class Withdraw(msgspec.Struct, frozen=True):
     person: int
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """Somebody, perhaps another, types an objection for a person."""
+
+    person: int
+    service: int
+
+
+class Settle(msgspec.Struct, frozen=True):
+    """A person's claims turn out to be theirs, or come to nothing."""
+
+    person: int
+    theirs: bool
+
+
 class Account(msgspec.Struct, frozen=True):
     person: int
     service: int
@@ -74,7 +90,7 @@ class Train(msgspec.Struct, frozen=True):
     month: int
 
 
-Action = Post | Delete | Undelete | Object | Withdraw | Account | Train
+Action = Post | Delete | Undelete | Object | Withdraw | Claim | Settle | Account | Train
 
 words = st.lists(st.sampled_from(WORDS), min_size=2, max_size=9).map(tuple)
 posts = st.builds(
@@ -94,6 +110,8 @@ actions = st.one_of(
     st.builds(Undelete, st.integers(0, 9)),
     st.builds(Object, st.integers(0, 4), st.integers(-1, 1)),
     st.builds(Withdraw, st.integers(0, 4)),
+    st.builds(Claim, st.integers(0, 4), st.integers(-1, 1)),
+    st.builds(Settle, st.integers(0, 4), st.booleans()),
     st.builds(
         Account,
         st.integers(0, 4),
@@ -153,6 +171,12 @@ class World:
                 for made in self.standing():
                     if made.person == PEOPLE[action.person]:
                         erase.withdraw(self.workspace, made.number)
+            case Claim():
+                service = SERVICES[action.service] if action.service >= 0 else "*"
+                claim = Given(name=PEOPLE[action.person], services=(service,), confirmed_by="")
+                objections.receive_all(self.rights, [claim])
+            case Settle():
+                self.settle(PEOPLE[action.person], theirs=action.theirs)
             case Account():
                 self.say(
                     "net.account.update",
@@ -178,7 +202,15 @@ class World:
             if served is not None:
                 releases.check(self.workspace, served)
 
-    def standing(self) -> list[objections.Objection]:
+    def settle(self, person: str, *, theirs: bool) -> None:
+        for made in self.standing():
+            if (made.person, made.state) == (person, "pending"):
+                if theirs:
+                    claims.confirm(self.rights, [made.number], "member")
+                else:
+                    claims.lapse(self.rights, made.number, "operator")
+
+    def standing(self) -> list[Objection]:
         return [made for made in objections.list_all(self.rights) if made.stands]
 
     def release(self) -> releases.Release:
@@ -196,15 +228,20 @@ def account(person: int, service: int) -> str:
     return f"{PEOPLE[person]}@{SERVICES[service]}"
 
 
+def settled(*, theirs: bool) -> list[Settle]:
+    return [Settle(person, theirs) for person in range(len(PEOPLE))]
+
+
 def play(settings: Settings, script: list[Action]) -> tuple[World, releases.Release]:
+    """Let things happen; in the end whatever claims are left come to nothing."""
     world = World(settings)
-    for action in script:
+    for action in [*script, *settled(theirs=False)]:
         world.act(action)
     return world, world.release()
 
 
 @settings(
-    max_examples=150,
+    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -224,7 +261,7 @@ def test_release_depends_on_what_happened_not_on_when_it_trained(
 
 
 @settings(
-    max_examples=100,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -233,16 +270,40 @@ def test_release_is_as_if_the_objection_had_always_stood(
     tiny_settings: Settings, script: list[Action]
 ) -> None:
     # Nobody withdraws here: whoever objects, objects for good.
-    script = [action for action in script if not isinstance(action, Withdraw)]
-    world, release = play(tiny_settings, script)
-    always = [a for a in script if isinstance(a, Object)]
-    rest = [a for a in script if not isinstance(a, Object | Train)]
+    script = [a for a in script if not isinstance(a, Withdraw) and a not in settled(theirs=False)]
+    world, release = play(tiny_settings, [*script, *settled(theirs=True)])
+    always = [Object(a.person, a.service) for a in script if isinstance(a, Object | Claim)]
+    rest = [a for a in script if not isinstance(a, Object | Claim | Settle | Train)]
     other, expected = play(tiny_settings, [*always, *rest])
     try:
         assert release.hash == expected.hash
     finally:
         world.close()
         other.close()
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(script=st.lists(actions, min_size=3, max_size=12), person=st.integers(0, 4))
+def test_a_claim_that_anybody_may_have_typed_changes_no_cell_and_trains_none(
+    tiny_settings: Settings, script: list[Action], person: int
+) -> None:
+    world, before = play(tiny_settings, script)
+    try:
+        world.act(Claim(person, -1))
+        # Nobody knocks out what others wrote: what is trained stays, bit by bit.
+        assert world.release().hash == before.hash
+        # Trained from nothing there is nothing of them, as if they had objected.
+        store = AdapterStore(world.workspace)
+        store.remove(store.keys())
+        afresh = world.release().hash
+        world.act(Settle(person, theirs=True))
+        assert world.release().hash == afresh
+    finally:
+        world.close()
 
 
 def test_control_an_objection_of_somebody_trained_on_changes_the_bits(
@@ -275,8 +336,6 @@ def test_a_withdrawal_brings_back_what_is_handed_in_again(tiny_settings: Setting
 def test_a_damaged_adapter_is_noticed_and_rebuilt(
     tiny_settings: Settings, damage: bytes | None
 ) -> None:
-    from sayso.training.adapters import AdapterStore
-
     world, before = play(tiny_settings, [Post(0, 8, tuple(WORDS))])
     path = AdapterStore(world.workspace).path(before.trained_on[0])
     whole = path.read_bytes()

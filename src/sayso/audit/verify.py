@@ -8,6 +8,7 @@
 6. cells rebuilt from nothing, in an empty store, have the same hashes.
 """
 
+import itertools
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +90,8 @@ def verify(
     judged = admission.judge_all(workspace, at)
     admitted = admit(judged.records)
     prepared = assemble(workspace, admitted, at)
-    wanted = plan(prepared.chains, base, recipe, environment())
+    store = AdapterStore(workspace)
+    wanted = plan(prepared.chains, base, recipe, environment(), store.is_whole)
     keys = tuple(planned.key for chain in wanted for planned in chain)
     corpus = Store(workspace).corpus.read(["key", "rev"])
     waiting = len(admitted.frame.join(corpus, on=["key", "rev"], how="anti"))
@@ -103,8 +105,7 @@ def verify(
     )
 
     # 4. the adapters' bytes
-    store = AdapterStore(workspace)
-    damaged = [key for key in release.trained_on if not _whole(store, key)]
+    damaged = [key for key in release.trained_on if not store.is_whole(key)]
     verdict.add(
         "adapters",
         f"{len(damaged)} of {len(release.trained_on)} are damaged or gone" if damaged else "",
@@ -143,21 +144,20 @@ def _rebuild(workspace: Workspace, wanted: Plan, progress: Progress) -> tuple[li
         recipe = Recipe.of(workspace.settings.training)
         made = build(empty, wanted, prepare_base(workspace), recipe, progress)
         differing = [
-            n.key for n in made if not _whole(store, n.key) or store.note(n.key).hash != n.hash
+            n.key for n in made if not store.is_whole(n.key) or store.note(n.key).hash != n.hash
         ]
     return differing, len(made)
 
 
-def _whole(store: AdapterStore, key: str) -> bool:
-    try:
-        store.get(key)
-    except IntegrityError:
-        return False
-    return True
-
-
 def _first(wanted: Plan, cells: int | None) -> Plan:
-    """Return the beginnings of chains that hold about `cells` cells in all."""
+    """Return the beginnings of chains that hold about `cells` cells in all.
+
+    A chain ends before a cell with frozen examples: nothing trains on those, not even to verify.
+    """
+    wanted = [
+        tuple(itertools.takewhile(lambda planned: not planned.cell.has_frozen, chain))
+        for chain in wanted
+    ]
     if cells is None:
         return wanted
     taken: Plan = []

@@ -179,6 +179,12 @@ def _facts(
         )
     )
     objecting = _records_of_objectors(rights, store, stones)
+    claimed = KeySet(objections.claimed(rights))
+    records = records.with_columns(
+        item_out=pl.lit(value=False),
+        shows_objector=pl.lit(value=False),
+        frozen=pl.Series(claimed.contains(records["account_key"].to_numpy())),
+    )
     return (
         records.join(accounts, on="account_key", how="left")
         .join(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sayso.settings import Cells
 
@@ -19,11 +19,15 @@ _SHARE_BITS: Final = 32
 
 
 class Example(Struct, frozen=True):
-    """One person's text; `hash` names its content, `order` places it within its cell."""
+    """One person's text; `hash` names its content, `order` places it within its cell.
+
+    `frozen` while an objection to it is pending: only what is trained already may hold it.
+    """
 
     order: int
     hash: str
     text: str
+    frozen: bool = False
 
 
 class Cell(Struct, frozen=True):
@@ -44,6 +48,16 @@ class Cell(Struct, frozen=True):
     def manifest(self) -> tuple[str, ...]:
         """The ordered content hashes: all that training sees, in the order it sees it."""
         return tuple(example.hash for example in self.examples)
+
+    @property
+    def has_frozen(self) -> bool:
+        """Whether there is an example that nothing new may train on."""
+        return any(example.frozen for example in self.examples)
+
+    def without_frozen(self) -> "Cell":
+        """Return the cell with those examples alone that may train now."""
+        free = tuple(example for example in self.examples if not example.frozen)
+        return structs.replace(self, examples=free)
 
     @property
     def manifest_hash(self) -> str:
@@ -90,8 +104,8 @@ def chains(corpus: pl.DataFrame, settings: Cells, at: datetime) -> list[Chain]:
     """Cut the corpus into cells and order them into chains, oldest cell first.
 
     Args:
-        corpus: rows with order (u64), hash, text, person_key (u64), written; held-out people
-            and records outside the sample are left out by the caller.
+        corpus: rows with order (u64), hash, text, person_key (u64), written, frozen; held-out
+            people and records outside the sample are left out by the caller.
         settings: the grid.
         at: the training's date.
 
@@ -99,11 +113,11 @@ def chains(corpus: pl.DataFrame, settings: Cells, at: datetime) -> list[Chain]:
         Chains in a fixed order (shard, era).
     """
     squares: dict[tuple[int, str], list[Example]] = defaultdict(list)
-    for order, digest, text, person, written in corpus.select(
-        "order", "hash", "text", "person_key", "written"
+    for order, digest, text, frozen, person, written in corpus.select(
+        "order", "hash", "text", "frozen", "person_key", "written"
     ).iter_rows():
         square = shard_of(person, settings.shards), period_of(written, at, settings.periods)
-        squares[square].append(Example(order, digest, text))
+        squares[square].append(Example(order, digest, text, frozen))
     grouped: dict[tuple[int, str], list[Cell]] = defaultdict(list)
     for (shard, period), examples in sorted(squares.items()):
         ordered = tuple(sorted(examples, key=lambda example: (example.order, example.hash)))

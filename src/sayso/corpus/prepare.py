@@ -28,7 +28,8 @@ _COLUMNS: Final = (
 class Prepared(Struct, frozen=True):
     """What there is to train on, and to measure with.
 
-    `training` and `held_out` are frames of order, hash, text, language, person_key, written.
+    `training` and `held_out` are frames of order, hash, text, language, person_key, written,
+    frozen.
     """
 
     chains: list[cells.Chain]
@@ -52,7 +53,7 @@ def tidy(workspace: Workspace, judged: Judged) -> int:
     """Erase from the disk what may not train, or not answer, any more; return how many rows."""
     store, admitted = Store(workspace), admit(judged.records)
     with workspace.lock("content", wait=True):
-        gone = _drop_stale(store.corpus, admitted.frame)
+        gone = _drop_stale(store.corpus, admitted.both)
         gone += _drop_stale(store.retrieval, judged.records.filter("answerable"))
         if gone:
             # An edited record's rows went by its key, the new revision's with the old one's.
@@ -67,7 +68,7 @@ def assemble(workspace: Workspace, admitted: Admitted, at: datetime) -> Prepared
     corpus = (
         store.corpus.read()
         .join(
-            admitted.frame.select("key", "rev", "person_key", "print_key"),
+            admitted.both.select("key", "rev", "person_key", "print_key", "frozen"),
             on=["key", "rev"],
             how="inner",
         )
@@ -95,7 +96,8 @@ def assemble(workspace: Workspace, admitted: Admitted, at: datetime) -> Prepared
     apart = pl.Series([cells.is_held_out(p, share) for p in corpus["person_key"]], dtype=pl.Boolean)
     sampled = pl.Series([cells.in_sample(o, rate) for o in corpus["order"]], dtype=pl.Boolean)
     training = corpus.filter(~apart & sampled)
-    return Prepared(cells.chains(training, settings.cells, at), training, corpus.filter(apart))
+    held_out = corpus.filter(apart & ~pl.col("frozen"))
+    return Prepared(cells.chains(training, settings.cells, at), training, held_out)
 
 
 def _repeats(corpus: pl.DataFrame, store: Store, threshold: float) -> pl.Series:

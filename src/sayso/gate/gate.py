@@ -9,16 +9,31 @@ from msgspec import Struct
 from sayso.errors import SaysoError
 from sayso.gate.keyset import KeySet
 from sayso.gate.policy import Policy
-from sayso.gate.rules import ALLOWED, BY_NAME, FACTS, RULES
+from sayso.gate.rules import ALLOWED, BY_NAME, FACTS, FROZEN, RULES
 
 
 class Admitted:
-    """Records that the gate allowed; nothing else may train. Made by `admit` alone."""
+    """Records that the gate allowed; nothing else may train. Made by `admit` alone.
 
-    def __init__(self, frame: pl.DataFrame, *, _token: object) -> None:
+    `frozen` are those that nothing but a pending objection speaks against: what is trained on them
+    already may stay until it is confirmed, nothing new may be.
+    """
+
+    def __init__(self, frame: pl.DataFrame, frozen: pl.DataFrame, *, _token: object) -> None:
         if _token is not _TOKEN:
             raise SaysoError("only the gate admits records", "call sayso.gate.gate.admit")
         self.frame = frame
+        self.frozen = frozen
+
+    @property
+    def both(self) -> pl.DataFrame:
+        """The allowed and the frozen records, told apart by a column `frozen`."""
+        return pl.concat(
+            [
+                self.frame.with_columns(frozen=pl.lit(value=False)),
+                self.frozen.with_columns(frozen=pl.lit(value=True)),
+            ]
+        )
 
 
 _TOKEN = object()
@@ -80,7 +95,8 @@ def judge(facts: pl.DataFrame, objectors: KeySet, policy: Policy, at: datetime) 
 
 def admit(judged: pl.DataFrame) -> Admitted:
     """Return the allowed records of a judged frame."""
-    return Admitted(judged.filter(pl.col("verdict") == ALLOWED), _token=_TOKEN)
+    allowed = judged.filter(pl.col("verdict") == ALLOWED)
+    return Admitted(allowed, judged.filter(pl.col("rule") == FROZEN), _token=_TOKEN)
 
 
 def findings(facts: pl.DataFrame, objectors: KeySet, policy: Policy, at: datetime) -> list[Finding]:

@@ -16,6 +16,7 @@ from sayso.gate.policy import Policy
 
 Verdict = Literal["allowed", "denied", "held"]
 ALLOWED: Final = "allowed"
+FROZEN: Final = "frozen"
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK_SKEW: Final = timedelta(days=1)
 
@@ -34,10 +35,13 @@ FACTS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "state": pl.String,
     "assistant": pl.Boolean,
     "objected": pl.Boolean,
+    "item_out": pl.Boolean,  # its author, or a person in it, took this one record out
     "quotes_objector": pl.Boolean,
+    "shows_objector": pl.Boolean,  # it has pictures and tags somebody who objected
     "shared_by_several": pl.Boolean,  # the same text came from several people
     "is_reply": pl.Boolean,
     "parent_audience": pl.String,  # null = the parent was never seen
+    "frozen": pl.Boolean,  # an objection to it waits to be confirmed, or a match to be looked at
 }
 
 
@@ -82,6 +86,13 @@ RULES: Final = (
         lambda policy, at: _col("objected"),
     ),
     Rule(
+        "item-objection",
+        "denied",
+        "its author, or a person in it, took this one out (GDPR Art. 21)",
+        ("item_out",),
+        lambda policy, at: _col("item_out"),
+    ),
+    Rule(
         "direct-message",
         "denied",
         "a private message: never used, by no policy",
@@ -121,6 +132,13 @@ RULES: Final = (
         "it quotes a record of somebody who objected",
         ("quotes_objector",),
         lambda policy, at: _col("quotes_objector"),
+    ),
+    Rule(
+        "shows-objector",
+        "denied",
+        "it has pictures and tags somebody who objected",
+        ("shows_objector",),
+        lambda policy, at: _col("shows_objector"),
     ),
     Rule(
         "shared-by-several",
@@ -228,6 +246,14 @@ RULES: Final = (
         "its waiting time is not over",
         ("created_at", "ingested_at"),
         lambda policy, at: _since(policy) + timedelta(days=policy.waiting_days) > pl.lit(at),
+        training_only=True,
+    ),
+    Rule(
+        FROZEN,
+        "held",
+        "an objection to it waits to be confirmed (GDPR Art. 18(1)(d)): nothing new trains on it",
+        ("frozen",),
+        lambda policy, at: _col("frozen"),
         training_only=True,
     ),
 )

@@ -94,9 +94,9 @@ def of(connection: Connection, number: str) -> list[Step]:
     return sorted(found, key=lambda step: (place[step.state], step.at))
 
 
-def removed(rights: Rights, numbers: Sequence[str]) -> None:
-    """Note for these objections that what Sayso held was erased from its disk."""
-    for chunk in _chunks(numbers):
+def removed(rights: Rights, up_to: int) -> None:
+    """Note for all objections bound by ledger entry `up_to` that what was held is erased."""
+    for chunk in _open(rights, "data_removed", up_to):
         with rights.writing() as connection:
             for objection in _objections(connection, chunk):
                 note(connection, rights, objection, "data_removed", _moment())
@@ -107,21 +107,7 @@ def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: 
 
     An interim release is named once for each objection; the complete one closes it.
     """
-    wanted = "closed" if complete else "models_cleared"
-    done = and_(steps.c.number == objections.c.number, steps.c.state == wanted)
-    open_ones = (
-        select(objections.c.number)
-        .outerjoin(steps, done)
-        .where(
-            objections.c.bound_seq > 0,
-            objections.c.bound_seq <= up_to,
-            objections.c.withdrawn_at.is_(None),
-            steps.c.number.is_(None),
-        )
-    )
-    with rights.reading() as connection:
-        numbers = list(connection.scalars(open_ones.order_by(objections.c.bound_seq)))
-    for chunk in _chunks(numbers):
+    for chunk in _open(rights, "closed" if complete else "models_cleared", up_to):
         with rights.writing() as connection:
             for objection in _objections(connection, chunk):
                 at = _moment()
@@ -130,19 +116,24 @@ def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: 
                     note(connection, rights, objection, "closed", at)
 
 
-def to_remove(connection: Connection) -> list[str]:
-    """Return the numbers of confirmed objections whose erasing is not noted yet."""
-    done = and_(steps.c.number == objections.c.number, steps.c.state == "data_removed")
+def _open(rights: Rights, state: str, up_to: int) -> Iterator[Sequence[str]]:
+    """Yield the numbers of those that have not come to a state, some at a time, oldest first."""
+    done = and_(steps.c.number == objections.c.number, steps.c.state == state)
     query = (
         select(objections.c.number)
         .outerjoin(steps, done)
         .where(
             objections.c.bound_seq > 0,
+            objections.c.bound_seq <= up_to,
             objections.c.withdrawn_at.is_(None),
             steps.c.number.is_(None),
         )
+        .order_by(objections.c.bound_seq)
     )
-    return list(connection.scalars(query))
+    with rights.reading() as connection:
+        numbers = list(connection.scalars(query))
+    for start in range(0, len(numbers), AT_ONCE):
+        yield numbers[start : start + AT_ONCE]
 
 
 def _objections(connection: Connection, numbers: Sequence[str]) -> list[Objection]:
@@ -152,8 +143,3 @@ def _objections(connection: Connection, numbers: Sequence[str]) -> list[Objectio
 
 def _moment() -> datetime:
     return now().replace(microsecond=0)
-
-
-def _chunks(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(numbers), AT_ONCE):
-        yield numbers[start : start + AT_ONCE]

@@ -99,6 +99,14 @@ class AdapterStore:
             raise _damaged(key)
         return weights
 
+    def is_whole(self, key: str) -> bool:
+        """Whether an adapter is there with every byte of its hash."""
+        try:
+            self.get(key)
+        except IntegrityError:
+            return False
+        return True
+
     def remove(self, keys: set[str]) -> None:
         """Remove adapters that no release may use any more."""
         for key in keys:

@@ -47,20 +47,47 @@ class Job(Struct, frozen=True):
     planned: Planned
 
 
-def plan(chains: list[Chain], base: Base, recipe: Recipe, environment: Environment) -> Plan:
-    """Give every cell its key."""
+def plan(
+    chains: list[Chain],
+    base: Base,
+    recipe: Recipe,
+    environment: Environment,
+    trained: Callable[[str], bool] = lambda key: False,
+) -> Plan:
+    """Give every cell its key.
+
+    A cell that holds frozen examples is planned as it is if its adapter is there, else without
+    them: what is trained stays until the objection is confirmed, nothing new trains on them.
+
+    Args:
+        chains: the cells, oldest first.
+        base: the base model.
+        recipe: the constants.
+        environment: the versions that bits depend on.
+        trained: whether a key's adapter is there, whole.
+    """
     planned = []
     for chain in chains:
         row: list[Planned] = []
         parent = ""
         for cell in chain:
-            parts = [cell.modality, cell.manifest_hash, parent, base.hash]
-            parts += [recipe.digest, environment.digest]
-            key = hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
-            row.append(Planned(cell, key, parent))
+            chosen, key = cell, _key(cell, parent, base, recipe, environment)
+            if cell.has_frozen and not trained(key):
+                chosen = cell.without_frozen()
+                if not chosen.examples:
+                    continue
+                key = _key(chosen, parent, base, recipe, environment)
+            row.append(Planned(chosen, key, parent))
             parent = key
-        planned.append(tuple(row))
+        if row:
+            planned.append(tuple(row))
     return planned
+
+
+def _key(cell: Cell, parent: str, base: Base, recipe: Recipe, environment: Environment) -> str:
+    parts = [cell.modality, cell.manifest_hash, parent, base.hash]
+    parts += [recipe.digest, environment.digest]
+    return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
 def missing(wanted: Plan, store: AdapterStore) -> list[list[Planned]]:
@@ -86,6 +113,8 @@ def build(
     recipe: Recipe,
     progress: Progress = lambda done, total: None,
     interrupted: Callable[[], bool] = lambda: False,
+    renewed: Callable[[], Plan | None] = lambda: None,
+    ready: Callable[[], bool] = lambda: True,
     *,
     in_process: bool = False,
 ) -> list[Note]:
@@ -100,7 +129,11 @@ def build(
         recipe: the constants.
         progress: called with cells done and cells in all.
         interrupted: asked ten times a second; if true, the cells in work are given up.
-        in_process: train one cell after the other in this process: slower, easier to debug.
+        renewed: asked ten times a second for a plan in place of this one: cells in work that it
+            does not want are given up, the others go on.
+        ready: asked before a cell is begun; while false, none is.
+        in_process: train one cell after the other in this process: slower, easier to debug; the
+            plan is not renewed.
 
     Returns:
         The notes of the adapters made, in the order in which they were finished.
@@ -124,7 +157,7 @@ def build(
     progress(0, total)
     try:
         while queue or running:
-            while queue and len(running) < workers:
+            while queue and len(running) < workers and ready():
                 row = queue.pop(0)
                 job = Job(workspace.home, base.folder, recipe, row[0])
                 cell = _Running(context, job, row[1:])
@@ -136,11 +169,32 @@ def build(
                 if cell.rest:
                     queue.insert(0, cell.rest)
             _give_way(interrupted)
+            if (plan := renewed()) is not None:
+                queue = _renew(plan, running, AdapterStore(workspace))
+                total = len(made) + len(running) + sum(map(len, queue))
     finally:
         for cell in running.values():
-            cell.process.kill()
-            cell.process.join()
+            cell.give_up()
     return made
+
+
+def _renew(
+    wanted: Plan, running: dict[int, "_Running"], store: AdapterStore
+) -> list[list[Planned]]:
+    """Give up what is in work for nothing; return what is to be begun, by chain."""
+    keys = {planned.key for chain in wanted for planned in chain}
+    for sentinel, cell in list(running.items()):
+        cell.rest = []
+        if cell.key not in keys:
+            running.pop(sentinel).give_up()
+    in_work = {cell.key: cell for cell in running.values()}
+    queue = []
+    for row in missing(wanted, store):
+        if row[0].key in in_work:
+            in_work[row[0].key].rest = row[1:]
+        else:
+            queue.append(row)
+    return queue
 
 
 def _give_way(interrupted: Callable[[], bool]) -> None:
@@ -168,6 +222,16 @@ class _Running:
         self.process = context.Process(target=_work, args=(job, theirs), daemon=True)
         self.process.start()
         theirs.close()
+
+    @property
+    def key(self) -> str:
+        """The key of the cell in work."""
+        return self._job.planned.key
+
+    def give_up(self) -> None:
+        """End the process; its cell is not stored."""
+        self.process.kill()
+        self.process.join()
 
     def result(self) -> Note:
         """Return the note of what the ended process made, or raise what it failed with."""

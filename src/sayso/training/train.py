@@ -16,7 +16,7 @@ from sayso.corpus.cells import examples_of
 from sayso.corpus.erase import erase, mark
 from sayso.corpus.prepare import Prepared, prepare, tidy
 from sayso.errors import IntegrityError, WorkspaceError
-from sayso.rights import ledger
+from sayso.rights import ledger, steps
 from sayso.rights.database import Rights
 from sayso.rights.tables import ledger as ledger_table
 from sayso.training import releases
@@ -57,6 +57,11 @@ class Situation(Struct):
     recipe: Recipe
     ledger_seq: int
 
+    @property
+    def keys(self) -> set[str]:
+        """Keys of all cells of the plan."""
+        return {planned.key for chain in self.plan for planned in chain}
+
 
 def train(
     workspace: Workspace,
@@ -64,6 +69,8 @@ def train(
     progress: Progress = lambda done, total: None,
     on_release: OnRelease = lambda release: None,
     interrupted: Callable[[], bool] = lambda: False,
+    changed: Callable[[], bool] = lambda: False,
+    ready: Callable[[], bool] = lambda: True,
     *,
     in_process: bool = False,
 ) -> Outcome:
@@ -75,6 +82,9 @@ def train(
         progress: called with cells done and cells in all.
         on_release: called as soon as a release may be served, the interim one included.
         interrupted: asked while cells train; if true, the run ends with `SupersededError`.
+        changed: asked while cells train; if true, something may have to go: the rows are looked
+            at again, a release without it is published, and cells in vain are given up.
+        ready: asked before a cell is begun; while false, none is.
         in_process: train the cells in this process, one after the other.
 
     Raises:
@@ -83,18 +93,16 @@ def train(
     """
     begun = time.monotonic()
     with workspace.lock("train"):
-        situation = look(workspace, at)
-        store = AdapterStore(workspace)
-        wanted = {planned.key for chain in situation.plan for planned in chain}
-        interim = None
-        if _holds_what_went(workspace, situation):
-            interim = _release(workspace, situation, store.keys() & wanted)
-            on_release(interim)
-            releases.prune(workspace, wanted)
+        situation, interim = _let_go(workspace, at, on_release)
         to_interim = time.monotonic() - begun
-        # Out of the gate already, and out of what is served; now out of the bytes.
-        erase(workspace)
-        tidy(workspace, situation.judged)
+
+        def renewed() -> Plan | None:
+            nonlocal situation
+            if not changed():
+                return None
+            situation, _ = _let_go(workspace, at, on_release)
+            return situation.plan
+
         built = build(
             workspace,
             situation.plan,
@@ -102,10 +110,14 @@ def train(
             situation.recipe,
             progress,
             interrupted,
+            renewed,
+            ready,
             in_process=in_process,
         )
+        wanted = situation.keys
         release = _release(workspace, situation, wanted)
         on_release(release)
+        _clear(workspace, situation, release)
         pruned, _ = releases.prune(workspace, wanted)
     return Outcome(
         release=release,
@@ -121,6 +133,29 @@ def train(
     )
 
 
+def _let_go(
+    workspace: Workspace, at: datetime, on_release: OnRelease
+) -> tuple[Situation, Release | None]:
+    """Look, and let go of what may not be used any more: out of what is served, then erased.
+
+    Returns:
+        The situation, and the release without what went, if there was any need of one.
+    """
+    situation = look(workspace, at)
+    interim = None
+    if _holds_what_went(workspace, situation):
+        available = AdapterStore(workspace).keys() & situation.keys
+        interim = _release(workspace, situation, available)
+        on_release(interim)
+        _clear(workspace, situation, interim)
+        releases.prune(workspace, situation.keys)
+    # Out of the gate already, and out of what is served; now out of the bytes.
+    erase(workspace)
+    tidy(workspace, situation.judged)
+    steps.removed(Rights(workspace), situation.ledger_seq)
+    return situation, interim
+
+
 def look(workspace: Workspace, at: datetime) -> Situation:
     """Judge all records and plan the cells; trains nothing and erases nothing."""
     with Rights(workspace).reading() as connection:
@@ -132,8 +167,20 @@ def look(workspace: Workspace, at: datetime) -> Situation:
     prepared = prepare(workspace, judged)
     base = prepare_base(workspace)
     recipe = Recipe.of(workspace.settings.training)
-    planned = plan_cells(prepared.chains, base, recipe, environment())
+    there = AdapterStore(workspace).is_whole
+    planned = plan_cells(prepared.chains, base, recipe, environment(), there)
     return Situation(judged, prepared, planned, base, recipe, seq)
+
+
+def _clear(workspace: Workspace, situation: Situation, release: Release) -> None:
+    """Note for the objections that a release heeds that it is without them."""
+    steps.cleared(
+        Rights(workspace),
+        situation.ledger_seq,
+        release.name,
+        release.hash,
+        complete=release.complete,
+    )
 
 
 def _holds_what_went(workspace: Workspace, situation: Situation) -> bool:
