@@ -171,20 +171,25 @@ def withdraw(rights: Rights, number: str) -> Objection:
         UsageError: there is no such objection, or it was withdrawn before.
     """
     with rights.writing() as connection:
-        row = connection.execute(select(objections).where(objections.c.number == number)).first()
-        if row is None:
-            raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")
-        if row.withdrawn_at is not None:
-            raise UsageError(f"objection {number} was withdrawn before")
-        at = now().replace(microsecond=0)
-        connection.execute(
-            update(objections).where(objections.c.number == number).values(withdrawn_at=at)
-        )
-        connection.execute(delete(suppressions).where(suppressions.c.number == number))
-        ledger.append(connection, "withdrawal", {"number": number})
-        note_change(connection, "withdrawals")
-        objection = msgspec.structs.replace(Objection.of(row), withdrawn_at=at)
-        steps.note(connection, rights, objection, "withdrawn", at)
+        return withdraw_in(connection, rights, number)
+
+
+def withdraw_in(connection: Connection, rights: Rights, number: str) -> Objection:
+    """As `withdraw`, within the caller's transaction (of `Rights.writing`)."""
+    row = connection.execute(select(objections).where(objections.c.number == number)).first()
+    if row is None:
+        raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")
+    if row.withdrawn_at is not None:
+        raise UsageError(f"objection {number} was withdrawn before")
+    at = now().replace(microsecond=0)
+    connection.execute(
+        update(objections).where(objections.c.number == number).values(withdrawn_at=at)
+    )
+    connection.execute(delete(suppressions).where(suppressions.c.number == number))
+    ledger.append(connection, "withdrawal", {"number": number})
+    note_change(connection, "withdrawals")
+    objection = msgspec.structs.replace(Objection.of(row), withdrawn_at=at)
+    steps.note(connection, rights, objection, "withdrawn", at)
     return objection
 
 
