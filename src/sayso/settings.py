@@ -173,6 +173,14 @@ class Objecting(Struct, forbid_unknown_fields=True, frozen=True):
     longest_wait_seconds: Annotated[
         float, Meta(ge=0, description="They wait no longer than this, however many come.")
     ] = 60.0
+    most_matches: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Records that a third person's name may freeze before an operator looked "
+            "at it. A name in more of them freezes none: it is to be narrowed by context.",
+        ),
+    ] = 200
 
 
 class Claims(Struct, forbid_unknown_fields=True, frozen=True):

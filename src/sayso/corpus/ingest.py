@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from sayso.content.events import AccountUpdate, Upsert
-from sayso.corpus import rejects
+from sayso.corpus import depicted, rejects
 from sayso.corpus.batch import Batch
 from sayso.corpus.imported import Report, Rows, count
 from sayso.corpus.numbered import resolved
@@ -154,6 +154,7 @@ def store_batch(
             batch.purge(store)
             tombstones.put(connection, batch.new_stones)
             tombstones.lift(connection, batch.lifted)
+            depicted.note_records(connection, workspace, batch.fresh, batch.stones)
         print_key = (workspace.keys / "pseudonym.key").read_bytes()
         accounts = [batch.account(record.author) for record in batch.seen]
         rows = Rows(workspace.pseudonyms, print_key, batch.seen, accounts)

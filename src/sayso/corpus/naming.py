@@ -83,6 +83,11 @@ def words_of(name: str) -> list[str]:
     return [word for word, _ in _parts(name)]
 
 
+def is_spaceless(text: str) -> bool:
+    """Whether there are characters in a text that count as words of their own."""
+    return re.search(f"[{_SPACELESS}]", text) is not None
+
+
 def keyed(pseudonyms: Pseudonyms, name: str) -> list[Keyed]:
     """Return the hashes of all ways in which a name is commonly written.
 
@@ -277,7 +282,7 @@ def _writings(name: str) -> Iterator[tuple[str, ...]]:
     for word, hyphen in parts:
         joined[len(joined) - hyphen :] = [joined[-1] + word if hyphen else word]
     rows = {apart, tuple(joined)}
-    if not re.search(f"[{_SPACELESS}]", "".join(apart)):
+    if not is_spaceless("".join(apart)):
         rows |= {(row[-1], *row[:-1]) for row in rows}  # Brandt, Lena
         rows.add(("".join(apart),))  # #LenaBrandt
     for row in rows:
