@@ -20,7 +20,7 @@ from sayso.corpus.seeking import Look, Search, accounts_meant, look_at, search
 from sayso.corpus.store import Store
 from sayso.errors import UsageError
 from sayso.gate.keyset import KeySet
-from sayso.rights import names, objections, people
+from sayso.rights import claims, names, objections, people
 from sayso.rights.database import Rights
 from sayso.rights.names import Found, Sought
 from sayso.rights.objection import ALL_SERVICES, DEPICTED, Given, Objection
@@ -87,7 +87,8 @@ def object_to_items(
         keys = _linked(store, pseudonyms, named)
         found = search(store, pseudonyms, [sought])
         with rights.writing() as connection:
-            (objection,) = objections.accept(connection, rights, given)
+            take = objections.accept_all if given.confirmed_by else claims.accept_all
+            ((objection,),) = take(connection, rights, [given])
             sought = msgspec.structs.replace(
                 sought, number=objection.number, trusted=given.confirmed_by == "operator"
             )

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from sayso.corpus import rejects
+from sayso.corpus import depicted, rejects
 from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import objections, tombstones
@@ -15,9 +15,12 @@ from sayso.workspace import Workspace
 def mark(workspace: Workspace) -> int:
     """Set the tombstones of all records whose authors object; from here on no gate admits them.
 
+    What operators confirmed of third persons' objections binds from here on, too.
+
     Returns:
         The number of records marked.
     """
+    depicted.settle(workspace)
     rights, store = Rights(workspace), Store(workspace)
     objectors = KeySet(objections.objectors(rights))
     with workspace.lock("content", wait=True):

@@ -15,11 +15,14 @@ from sayso.corpus.clean import clean
 from sayso.corpus.duplicates import first_of_own
 from sayso.corpus.language import identify
 from sayso.corpus.store import Store, Table
+from sayso.corpus.treatment import Treatments
+from sayso.corpus.treatment import standing as treatments_of
 from sayso.gate.gate import Admitted, admit
 from sayso.workspace import Workspace
 
 INDEX_FROM: Final = 1000  # fewer new rows are searched beside the index
-_KEYS: Final = {"key": pl.UInt64, "account_key": pl.UInt64, "exact": pl.UInt64}
+_KEYS: Final = dict.fromkeys(("key", "account_key", "exact", "treatment"), pl.UInt64)
+_ROW: Final = ("key", "rev", "treatment")  # what makes a row of the corpus out of date
 _COLUMNS: Final = (
     "key rev id author account_key service language text media created_at ingested_at print_key"
 ).split()
@@ -44,32 +47,38 @@ def prepare(workspace: Workspace, judged: Judged) -> Prepared:
     """
     admitted = admit(judged.records)
     with workspace.lock("content", wait=True):
-        _add_to_corpus(workspace, admitted)
-        _add_to_retrieval(workspace, judged)
-    return assemble(workspace, admitted, judged.at)
+        treatments = treatments_of(workspace)
+        _add_to_corpus(workspace, admitted, treatments)
+        _add_to_retrieval(workspace, judged, treatments)
+    return assemble(workspace, admitted, judged.at, treatments)
 
 
 def tidy(workspace: Workspace, judged: Judged) -> int:
     """Erase from the disk what may not train, or not answer, any more; return how many rows."""
     store, admitted = Store(workspace), admit(judged.records)
     with workspace.lock("content", wait=True):
-        gone = _drop_stale(store.corpus, admitted.both)
-        gone += _drop_stale(store.retrieval, judged.records.filter("answerable"))
+        treatments = treatments_of(workspace)
+        gone = _drop_stale(store.corpus, treatments.beside(admitted.both))
+        answerable = judged.records.filter("answerable")
+        gone += _drop_stale(store.retrieval, treatments.beside(answerable))
         if gone:
             # An edited record's rows went by its key, the new revision's with the old one's.
-            _add_to_corpus(workspace, admitted)
-            _add_to_retrieval(workspace, judged)
+            _add_to_corpus(workspace, admitted, treatments)
+            _add_to_retrieval(workspace, judged, treatments)
     return gone
 
 
-def assemble(workspace: Workspace, admitted: Admitted, at: datetime) -> Prepared:
+def assemble(
+    workspace: Workspace, admitted: Admitted, at: datetime, treatments: Treatments | None = None
+) -> Prepared:
     """Cut the corpus into cells; a pure function of the tables, the settings and the date."""
     settings, store = workspace.settings, Store(workspace)
+    wanted = (treatments or treatments_of(workspace)).beside(admitted.both)
     corpus = (
         store.corpus.read()
         .join(
-            admitted.both.select("key", "rev", "person_key", "print_key", "frozen"),
-            on=["key", "rev"],
+            wanted.select(*_ROW, "person_key", "print_key", "frozen"),
+            on=_ROW,
             how="inner",
         )
         .filter(pl.col("text").str.len_chars() >= settings.corpus.minimum_characters)
@@ -115,36 +124,36 @@ def _repeats(corpus: pl.DataFrame, store: Store, threshold: float) -> pl.Series:
     )
 
 
-def _add_to_corpus(workspace: Workspace, admitted: Admitted) -> None:
+def _add_to_corpus(workspace: Workspace, admitted: Admitted, treatments: Treatments) -> None:
     store = Store(workspace)
-    missing = _missing(store.corpus, admitted.frame)
+    missing = _missing(store.corpus, treatments.beside(admitted.frame))
     if len(missing):
         exact = dict(store.fingerprints.read(["key", "exact"]).iter_rows())
-        rows = [_corpus_row(row, exact) for row in _records(store, missing)]
+        rows = [_corpus_row(row, treatments, exact) for row in _records(store, missing)]
         store.corpus.append(pl.DataFrame(rows, schema_overrides=_KEYS))
 
 
-def _add_to_retrieval(workspace: Workspace, judged: Judged) -> None:
+def _add_to_retrieval(workspace: Workspace, judged: Judged, treatments: Treatments) -> None:
     store = Store(workspace)
-    missing = _missing(store.retrieval, judged.records.filter("answerable"))
+    answerable = judged.records.filter("answerable")
+    missing = _missing(store.retrieval, treatments.beside(answerable))
     if len(missing):
         handles = judged.records.select("key", "handle")
-        rows = [_retrieval_row(row) for row in _records(store, missing.join(handles, on="key"))]
+        named = missing.join(handles, on="key")
+        rows = [_retrieval_row(row, treatments) for row in _records(store, named)]
         store.retrieval.append(pl.DataFrame(rows, schema_overrides=_KEYS))
         if len(missing) > INDEX_FROM or not store.retrieval.open().list_indices():
             store.retrieval.index()
 
 
 def _missing(table: Table, wanted: pl.DataFrame) -> pl.DataFrame:
-    """Return the records that are not in a table yet, or not in this revision."""
-    present = table.read(["key", "rev"])
-    return wanted.select("key", "rev").join(present, on=["key", "rev"], how="anti")
+    """Return the records that are not in a table yet, or not in this revision and treatment."""
+    return wanted.select(_ROW).join(table.read(_ROW), on=_ROW, how="anti")
 
 
 def _drop_stale(table: Table, wanted: pl.DataFrame) -> int:
-    """Erase the rows that are not wanted, or not in this revision."""
-    present = table.read(["key", "rev"])
-    stale = present.join(wanted.select("key", "rev"), on=["key", "rev"], how="anti")
+    """Erase the rows that are not wanted, or not in this revision and treatment."""
+    stale = table.read(_ROW).join(wanted.select(_ROW), on=_ROW, how="anti")
     return table.remove(stale["key"].to_list())
 
 
@@ -158,25 +167,30 @@ def _words(row: dict[str, object]) -> str:
     return own_words(str(row["text"]), media)
 
 
-def _corpus_row(row: dict[str, object], exact: dict[int, int]) -> dict[str, object]:
+def _corpus_row(
+    row: dict[str, object], treatments: Treatments, exact: dict[int, int]
+) -> dict[str, object]:
     declared = str(row["language"])
     cleaned = clean(_words(row), declared)
+    text, names = treatments.treat(int(str(row["key"])), cleaned.text)
+    masked = cleaned.masked | ({"NAME": names} if names else {})
     return {
         "key": row["key"],
         "rev": row["rev"],
         "account_key": row["account_key"],
         "service": row["service"],
         "written": row["created_at"] or row["ingested_at"],
-        "language": identify(cleaned.text, declared).code,
-        "text": cleaned.text,
-        "masked": msgspec.json.encode(cleaned.masked).decode(),
+        "language": identify(text, declared).code,
+        "text": text,
+        "masked": msgspec.json.encode(masked).decode(),
         "exact": exact[int(str(row["print_key"]))],
+        "treatment": row["treatment"],
     }
 
 
-def _retrieval_row(row: dict[str, object]) -> dict[str, object]:
+def _retrieval_row(row: dict[str, object], treatments: Treatments) -> dict[str, object]:
     declared = str(row["language"])
-    text = clean(_words(row), declared).text
+    text, _ = treatments.treat(int(str(row["key"])), clean(_words(row), declared).text)
     return {
         "key": row["key"],
         "rev": row["rev"],
@@ -187,4 +201,5 @@ def _retrieval_row(row: dict[str, object]) -> dict[str, object]:
         "written": row["created_at"] or row["ingested_at"],
         "language": identify(text, declared).code,
         "text": text,
+        "treatment": row["treatment"],
     }

@@ -92,6 +92,7 @@ CORPUS: Final = pa.schema(
         ("text", pa.string()),
         ("masked", pa.string()),  # JSON: counts by kind
         ("exact", pa.uint64()),
+        ("treatment", pa.uint64()),  # which names were masked; 0 = none
     ]
 )
 
@@ -106,6 +107,7 @@ RETRIEVAL: Final = pa.schema(
         ("written", _MOMENT),
         ("language", pa.string()),
         ("text", pa.string()),
+        ("treatment", pa.uint64()),
     ]
 )
 

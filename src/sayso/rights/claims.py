@@ -12,13 +12,14 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from sayso.errors import UsageError
-from sayso.rights import contacts, ledger, objections, outbox, requests, steps
+from sayso.rights import contacts, ledger, names, objections, outbox, requests, steps
 from sayso.rights.database import Rights, note_change, now
-from sayso.rights.objection import OWN, Given, Objection
+from sayso.rights.objection import DEPICTED, OWN, Given, Objection
 from sayso.rights.requests import Contact, Request
 from sayso.rights.tables import objections as table
 
 LAPSES_AFTER: Final = timedelta(days=30)
+OPERATOR: Final = "operator"
 
 
 def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objection]]:
@@ -33,10 +34,17 @@ def receive_all(rights: Rights, handed_in: Sequence[Given]) -> list[list[Objecti
     for given in handed_in:
         given.check()
     with rights.writing() as connection:
-        made = objections.accept_all(connection, rights, handed_in)
-        for given, accepted in zip(handed_in, made, strict=True):
-            if given.contact.email:
-                _ask(connection, rights, given.contact, accepted[0])
+        return accept_all(connection, rights, handed_in)
+
+
+def accept_all(
+    connection: Connection, rights: Rights, handed_in: Sequence[Given]
+) -> list[list[Objection]]:
+    """As `receive_all`, within the caller's transaction (of `Rights.writing`)."""
+    made = objections.accept_all(connection, rights, handed_in)
+    for given, accepted in zip(handed_in, made, strict=True):
+        if given.contact.email:
+            _ask(connection, rights, given.contact, accepted[0])
     return made
 
 
@@ -67,7 +75,9 @@ def confirm(rights: Rights, numbers: Iterable[str], by: str) -> list[Objection]:
 
 def _bind(connection: Connection, rights: Rights, number: str, by: str) -> Objection:
     objection = _pending(connection, number)
-    if objection.state == "confirmed":
+    # An operator's word on a third person's name counts beside what was shown of their account.
+    named = objection.about == DEPICTED and by == OPERATOR != objection.confirmed_by
+    if objection.state == "confirmed" and not named:
         return objection
     return objections.bind(connection, rights, objection, by)
 
@@ -85,8 +95,10 @@ def redeem(rights: Rights, code: str) -> tuple[Request, list[Objection]] | None:
         known = contacts.persons(connection, rights, request.contact.email)
         waiting = select(table).where(table.c.request == request.id, table.c.state == "pending")
         for row in connection.execute(waiting).all():
-            # A person of no account, named or shown by others, is who has this address.
-            if row.about == OWN and row.person in known and row.withdrawn_at is None:
+            # An address shows whose an account is, and nothing about a name: what only a name
+            # led to stays frozen until an operator confirms it (docs/third-persons.md).
+            theirs = row.about in (OWN, DEPICTED) and row.person in known
+            if theirs and row.withdrawn_at is None:
                 objections.bind(connection, rights, Objection.of(row), "e-mail")
     return request, objections.of_request(rights, request.id)
 
@@ -124,6 +136,7 @@ def _lapse(connection: Connection, rights: Rights, objection: Objection, by: str
     connection.execute(
         update(table).where(table.c.number == objection.number).values(state="lapsed")
     )
+    names.forget(connection, objection.number)
     ledger.append(connection, "lapse", {"number": objection.number, "by": by})
     note_change(connection, "withdrawals")
     steps.note(connection, rights, objection, "lapsed", now().replace(microsecond=0))

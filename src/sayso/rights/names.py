@@ -199,11 +199,18 @@ _CLEAR: Final = (items.c.state == "review") & items.c.decided_by.in_(
 )
 
 
-def masks(connection: Connection) -> dict[int, frozenset[int]]:
-    """Return the hashes of the names to mask in each record, by its key; {} where there are none.
+def masks(connection: Connection) -> dict[int, frozenset[tuple[int, int]]]:
+    """Return the names to mask in each record (hash, words), by its key; {} where there are none.
 
     Only confirmed, standing objections mask, and only in records where that is decided.
     """
+    if not any_kept(connection):
+        return {}
+    hidden: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    hashes = select(names.c.number, names.c.hash, names.c.words)
+    shown = names.c.context.is_(False) & (names.c.words > 0)
+    for number, hashed, words in connection.execute(hashes.where(shown)).tuples():
+        hidden[number].add((unsigned(hashed), words))
     query = (
         select(items.c.record_key, items.c.number)
         .join(objections, objections.c.number == items.c.number)
@@ -214,18 +221,10 @@ def masks(connection: Connection) -> dict[int, frozenset[int]]:
             objections.c.withdrawn_at.is_(None),
         )
     )
-    if not any_kept(connection):
-        return {}
-    hidden: dict[str, set[int]] = defaultdict(set)
-    words = select(names.c.number, names.c.hash).where(
-        names.c.words > 0, names.c.context.is_(False)
-    )
-    for number, hashed in connection.execute(words).tuples():
-        hidden[number].add(unsigned(hashed))
-    found: dict[int, frozenset[int]] = {}
+    found: dict[int, set[tuple[int, int]]] = defaultdict(set)
     for key, number in connection.execute(query).tuples():
-        found[unsigned(key)] = found.get(unsigned(key), frozenset()) | hidden[number]
-    return found
+        found[unsigned(key)] |= hidden[number]
+    return {key: frozenset(theirs) for key, theirs in found.items()}
 
 
 def is_withheld(connection: Connection, number: str) -> bool:

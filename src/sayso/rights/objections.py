@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from sayso.errors import UsageError
-from sayso.rights import ledger, people, receipts, requests, steps
+from sayso.rights import ledger, names, people, receipts, requests, steps
 from sayso.rights.database import Rights, note_change, now, signed, unsigned
 from sayso.rights.objection import (
     ALL_SERVICES,
@@ -186,6 +186,7 @@ def withdraw_in(connection: Connection, rights: Rights, number: str) -> Objectio
         update(objections).where(objections.c.number == number).values(withdrawn_at=at)
     )
     connection.execute(delete(suppressions).where(suppressions.c.number == number))
+    names.forget(connection, number)
     ledger.append(connection, "withdrawal", {"number": number})
     note_change(connection, "withdrawals")
     objection = msgspec.structs.replace(Objection.of(row), withdrawn_at=at)
