@@ -31,7 +31,7 @@ class Release(Struct, frozen=True, kw_only=True):
     """A published model; `hash` is the hash of its tensors, and its name begins with it.
 
     `at` is the training's date; `cells` names the adapters summed, in order; `trained_on` all
-    cells that went into them.
+    cells that went into them, `names` what these are called on the grid.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Release(Struct, frozen=True, kw_only=True):
     trained_on: tuple[str, ...]
     examples: int
     gguf: str = ""  # hash of the file that llama.cpp serves
+    names: tuple[str, ...] = ()
 
 
 def compose(
@@ -73,6 +74,7 @@ def compose(
         merge_weight=weight,
         cells=tuple(tip.key for tip in tips),
         trained_on=tuple(planned.key for chain in begun for planned in chain),
+        names=tuple(planned.cell.name for chain in begun for planned in chain),
         examples=sum(len(planned.cell.examples) for chain in begun for planned in chain),
     )
     return _publish(workspace, release, tensors, base, recipe)

@@ -19,7 +19,7 @@ from sayso.errors import IntegrityError, WorkspaceError
 from sayso.rights import ledger, steps
 from sayso.rights.database import Rights
 from sayso.rights.tables import ledger as ledger_table
-from sayso.training import releases
+from sayso.training import lineage, releases
 from sayso.training.adapters import AdapterStore, Note
 from sayso.training.base import Base
 from sayso.training.base import prepare as prepare_base
@@ -93,6 +93,7 @@ def train(
     """
     begun = time.monotonic()
     with workspace.lock("train"):
+        lineage.catch_up(workspace)
         situation, interim = _let_go(workspace, at, on_release)
         to_interim = time.monotonic() - begun
 
@@ -118,6 +119,7 @@ def train(
         release = _release(workspace, situation, wanted)
         on_release(release)
         _clear(workspace, situation, release)
+        _remember(workspace, situation, release)
         pruned, _ = releases.prune(workspace, wanted)
     return Outcome(
         release=release,
@@ -148,6 +150,7 @@ def _let_go(
         interim = _release(workspace, situation, available)
         on_release(interim)
         _clear(workspace, situation, interim)
+        _remember(workspace, situation, interim)
         releases.prune(workspace, situation.keys)
     # Out of the gate already, and out of what is served; now out of the bytes.
     erase(workspace)
@@ -181,6 +184,11 @@ def _clear(workspace: Workspace, situation: Situation, release: Release) -> None
         release.hash,
         complete=release.complete,
     )
+
+
+def _remember(workspace: Workspace, situation: Situation, release: Release) -> None:
+    """Note what a release that is served by now was trained on, for people who ask later."""
+    lineage.note(workspace, release, situation.plan, situation.prepared.training)
 
 
 def _holds_what_went(workspace: Workspace, situation: Situation) -> bool:
