@@ -19,6 +19,7 @@ from sayso.web.ingest import Door
 from sayso.web.intake import Intake
 from sayso.web.pages import chat, objection, transparency
 from sayso.web.security import Guard, SecurityHeaders
+from sayso.web.signin.sessions import Sessions
 from sayso.web.site import Site
 from sayso.workspace import Workspace
 
@@ -57,6 +58,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     site = app.state.site = Site.make(workspace, assistant)
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
+    app.add_middleware(Sessions)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
     app.add_middleware(SecurityHeaders)

@@ -118,6 +118,8 @@ def response_for(request: Request, error: Exception) -> Response:
     if isinstance(error, BusyError):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     path = request.url.path
+    if isinstance(error, HTTPException) and error.status_code == 303:  # to the page to sign in
+        return Response(status_code=303, headers=headers)
     if path == "/v1" or path.startswith("/v1/"):
         known = as_api_error(error)
         body = api_error_body(known.message, known.status, known.code, known.param)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from sayso.web.languages import COOKIE, LANGUAGES, choose, translations
+from sayso.web.signin import SignedIn, signed_in
 from sayso.web.site import site_of
 
 A_YEAR: Final = 365 * 24 * 3600
@@ -69,7 +70,7 @@ def page(
         path: where the language switch leads; the request's own path if empty.
         context: what the template needs beyond the common parts.
     """
-    language, site = choose(request), site_of(request)
+    language, site, signed = choose(request), site_of(request), signed_in(request)
     html = (
         environment(language)
         .get_template(template)
@@ -79,7 +80,7 @@ def page(
             path=path or request.url.path,
             section=request.url.path,
             status=status,
-            **context,
+            **{"signed_in": signed, "csrf_field": csrf_field(signed)} | context,
         )
     )
     response = HTMLResponse(
@@ -94,6 +95,13 @@ def page(
     if request.query_params.get("lang") == language:
         response.set_cookie(COOKIE, language, max_age=A_YEAR, samesite="lax", httponly=True)
     return response
+
+
+def csrf_field(signed: SignedIn | None) -> Markup:
+    """Return the hidden field for forms of who is signed in; see `check_csrf`."""
+    if signed is None:
+        return Markup()
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(signed.csrf)
 
 
 def translate(request: Request, message: str, **values: object) -> str:
