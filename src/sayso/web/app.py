@@ -11,13 +11,14 @@ from starlette.exceptions import HTTPException
 from sayso import __version__
 from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
-from sayso.web import actor, api, inbox, ingest, openai, service
+from sayso.web import actor, api, inbox, ingest, openai, service, ticketing
 from sayso.web.answering import BusyError
 from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
 from sayso.web.ingest import Door
 from sayso.web.intake import Intake
 from sayso.web.pages import chat, objection, transparency
+from sayso.web.rates import Rates
 from sayso.web.security import Guard, SecurityHeaders
 from sayso.web.signin.sessions import Sessions
 from sayso.web.site import Site
@@ -58,6 +59,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     site = app.state.site = Site.make(workspace, assistant)
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
+    app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
     app.add_middleware(Sessions)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
@@ -66,6 +68,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         openai.router,
         api.router,
         ingest.router,
+        ticketing.router,
         chat.router,
         objection.router,
         transparency.router,

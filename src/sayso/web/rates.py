@@ -1,10 +1,14 @@
 """How often somebody may call: so many times in a while, and no faster in the long run."""
 
+import ipaddress
 import math
 import time
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from sayso.web.site import site_of
 
 MOST_NAMES: Final = 10_000
 
@@ -48,3 +52,26 @@ class Rates:
             del self._left[next(iter(self._left))]
         self._left[name] = (left - allowed, now)
         return 0 if allowed else math.ceil((1 - left) / per_second)
+
+
+def client(request: Request) -> str:
+    """Return the pseudonym of where a request came from: to count by, never an address itself.
+
+    Of IPv6, a network of 64 bits is one place. Behind a proxy it is the address that the proxy
+    tells, if `[web] trusted_proxies` names it.
+    """
+    host = request.client.host if request.client else ""
+    return site_of(request).workspace.pseudonyms.name("client", place(host))
+
+
+def place(host: str) -> str:
+    """Return what one household or machine shares of an address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
