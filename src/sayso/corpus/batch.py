@@ -53,7 +53,8 @@ class Batch:
         self._named = sorted({key for _, key in self._items if key})
         self._stored: dict[int, Known] = {}
         self._present: dict[int, Tombstone] = {}
-        self._deleted_accounts: set[int] = set()
+        self._deleted: set[int] = set()
+        self._minors: set[int] = set()
         self._now: dict[int, Record | Known] = {}
         self._places: dict[int, int] = {}
         self.seen: list[Record] = []
@@ -61,7 +62,8 @@ class Batch:
         self.accounts: list[AccountUpdate] = []
         self.interactions: dict[int, Interaction] = {}
         self.undone: set[int] = set()
-        self.purged: set[int] = set()
+        self.purged: dict[int, str] = {}
+        self.minors: set[str] = set()  # accounts that this batch says are minors'
 
     def account(self, name: str) -> int:
         """Return an account's pseudonym, 0 for none."""
@@ -77,7 +79,7 @@ class Batch:
         ).iter_rows():
             self._stored[row[0]] = Known(*row[1:])
         self._present = tombstones.find(connection, self._named)
-        self._deleted_accounts = people.deleted(connection)
+        self._deleted, self._minors = people.left(connection, self._people())
         self._now = dict(self._stored)
         self.stones = dict(self._present)
 
@@ -111,7 +113,7 @@ class Batch:
         actors = [(key, self.account(seen.actor)) for key, seen in self.interactions.items()]
         stays_out = objected.contains(_numbers(account for _, account in actors))
         for (key, account), is_blocked in zip(actors, stays_out, strict=True):
-            if is_blocked or account in self._deleted_accounts:
+            if is_blocked or self._left(account):
                 del self.interactions[key]
 
     @property
@@ -149,6 +151,8 @@ class Batch:
     def _upsert(self, key: int, record: Record) -> None:
         self._report.keys.append(key)
         self.seen.append(record)
+        if record.author and record.age_band == people.MINOR:
+            self._leave(record.author, tombstones.MINOR)
         stone = self.stones.get(key)
         if stone and stone.reason in tombstones.FINAL and record.rev <= stone.rev:
             count(self._report.skipped, "deleted before")
@@ -164,10 +168,11 @@ class Batch:
                 and _STRICTNESS[record.audience] < _STRICTNESS[known.audience]
             ):
                 record = msgspec.structs.replace(record, audience=known.audience)
-        self.stones.pop(key, None)
-        if self.account(record.author) in self._deleted_accounts:
-            self._put(key, record, tombstones.ACCOUNT_DELETED, record.rev)
+        if reason := self._left(self.account(record.author)):
+            if stone is None or stone.rev < record.rev or stone.reason in tombstones.FINAL:
+                self._put(key, record, reason, record.rev)
         else:
+            self.stones.pop(key, None)
             self._now[key] = record
             self._places[key] = len(self.seen) - 1
 
@@ -203,16 +208,50 @@ class Batch:
         self.accounts.append(change)
         account = self.account(change.account)
         if change.state == "deleted":
-            self._deleted_accounts.add(account)
-            self.purged.add(account)
-            for key, record in self.fresh.items():
-                if record.author == change.account:
-                    self._put(key, record, tombstones.ACCOUNT_DELETED, record.rev)
-            self.interactions = {
-                key: seen for key, seen in self.interactions.items() if seen.actor != change.account
-            }
+            self._leave(change.account, tombstones.ACCOUNT_DELETED)
         elif change.state:
-            self._deleted_accounts.discard(account)
+            self._deleted.discard(account)
+        if change.age_band == people.MINOR:
+            self._leave(change.account, tombstones.MINOR)
+        elif change.age_band == "adult":
+            self._minors.discard(account)
+            self.minors.discard(change.account)
+
+    def _leave(self, name: str, reason: str) -> None:
+        """Take out everything of an account that was deleted or turns out to be a minor's."""
+        account = self.account(name)
+        had_left = bool(self._left(account))
+        if reason == tombstones.MINOR:
+            self._minors.add(account)
+            self.minors.add(name)
+        else:
+            self._deleted.add(account)
+        if had_left and account in self.purged:
+            return
+        self.purged.setdefault(account, reason)
+        for key, record in self.fresh.items():
+            if record.author == name:
+                self._put(key, record, reason, record.rev)
+        self.interactions = {
+            key: seen for key, seen in self.interactions.items() if seen.actor != name
+        }
+
+    def _left(self, account: int) -> str:
+        """Return why nothing of an account is kept; '' for those of which it is."""
+        if account in self._minors:
+            return tombstones.MINOR
+        return tombstones.ACCOUNT_DELETED if account in self._deleted else ""
+
+    def _people(self) -> set[str]:
+        """Return the accounts that the batch names."""
+        names = set()
+        for item, _ in self._items:
+            match item:
+                case Upsert(record=record):
+                    names.add(record.author)
+                case Interaction(actor=name) | AccountUpdate(account=name):
+                    names.add(name)
+        return names
 
     def _react(self, key: int, seen: Interaction) -> None:
         stone = self.stones.get(key) if key else None
@@ -224,7 +263,7 @@ class Batch:
         self.undone.discard(row)
 
     def purge(self, store: Store) -> None:
-        """Leave tombstones of everything stored by accounts that were deleted in this batch."""
+        """Leave tombstones of everything stored by accounts that left in this batch."""
         if not self.purged:
             return
         listed = ", ".join(str(account) for account in sorted(self.purged))
@@ -232,7 +271,7 @@ class Batch:
         for key, *known in store.records.read(columns, f"account_key IN ({listed})").iter_rows():
             if not isinstance(self._now.get(key), Record) and key not in self.stones:
                 self._stored[key] = Known(*known)
-                self._put(key, self._stored[key], tombstones.ACCOUNT_DELETED, known[0])
+                self._put(key, self._stored[key], self.purged[known[1]], known[0])
         theirs = store.interactions.read(["key"], f"account_key IN ({listed})")["key"].to_list()
         self.undone |= set(theirs) - set(self.interactions)
 

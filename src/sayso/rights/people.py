@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 import polars as pl
 from msgspec import Struct
@@ -15,6 +16,8 @@ from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
 AGE_BY_OPERATOR = "operator's attestation"
+MINOR: Final = "minor"
+_AT_ONCE: Final = 10_000  # databases take a limited number of parameters in one statement
 
 
 class Account(Struct, frozen=True):
@@ -38,7 +41,7 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
     seen = {r.author: r for r in records if r.author}
     ages: dict[str, str] = {}
     for record in records:
-        if record.age_band and ages.get(record.author) != "minor":
+        if record.age_band and ages.get(record.author) != MINOR:
             ages[record.author] = record.age_band
     known = _existing(connection, seen)
     fresh = [r for account, r in seen.items() if account not in known]
@@ -64,7 +67,7 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
     told = {
         account: band
         for account, band in ages.items()
-        if account in known and band != known[account] and known[account] != "minor"
+        if account in known and band != known[account] and known[account] != MINOR
     }
     if told:
         note_change(connection, "accounts")
@@ -86,6 +89,8 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
     }
     if change.train_signal:
         values["train_signal"] = _state(connection, change)
+    if row is not None and row.age_band == MINOR and change.age_band == "unknown":
+        values["age_band"] = MINOR  # saying no more does not make anybody older
     if change.assistant is not None:
         values["assistant"] = change.assistant
     if change.age_band:
@@ -134,10 +139,28 @@ def _state(connection: Connection, change: AccountUpdate) -> str:
     return strictest(standing)
 
 
-def deleted(connection: Connection) -> set[int]:
-    """Return the pseudonyms of accounts that were deleted on their service."""
-    query = select(accounts.c.key).where(accounts.c.state == "deleted")
-    return {unsigned(key) for key in connection.scalars(query)}
+def mark_minors(connection: Connection, names: Iterable[str]) -> None:
+    """Note that accounts are minors', whatever was said of their age before."""
+    theirs = accounts.c.account == bindparam("which")
+    rows = [{"which": name} for name in sorted(names)]
+    if rows:
+        said = {"age_band": MINOR, "age_source": AGE_BY_SERVICE}
+        connection.execute(update(accounts).where(theirs).values(said), rows)
+
+
+def left(connection: Connection, names: Iterable[str]) -> tuple[set[int], set[int]]:
+    """Return the pseudonyms of those of these accounts that are deleted, and of minors' ones."""
+    listed, gone, minors = sorted(set(names)), set(), set()
+    out = or_(accounts.c.state == "deleted", accounts.c.age_band == MINOR)
+    columns = select(accounts.c.key, accounts.c.state, accounts.c.age_band).where(out)
+    for start in range(0, len(listed), _AT_ONCE):
+        some = accounts.c.account.in_(listed[start : start + _AT_ONCE])
+        for row in connection.execute(columns.where(some)):
+            if row.state == "deleted":
+                gone.add(unsigned(row.key))
+            if row.age_band == MINOR:
+                minors.add(unsigned(row.key))
+    return gone, minors
 
 
 def _carry_objections(connection: Connection, before: set[str], person: str) -> None:

@@ -15,8 +15,9 @@ DELETED: Final = "deleted"
 DIRECT_MESSAGE: Final = "direct-message"
 OBJECTION: Final = "objection"
 ACCOUNT_DELETED: Final = "account-deleted"
+MINOR: Final = "minor"
 # A deletion and a message are final up to their revision; the others' tombstones yield when the
-# objection was withdrawn, or the account is back, and the record is handed in again.
+# objection was withdrawn, or the account is back or an adult's, and the record is handed in again.
 FINAL: Final = (DELETED, DIRECT_MESSAGE)
 
 
