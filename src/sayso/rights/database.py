@@ -1,91 +1,81 @@
-"""The rights database: SQLite by default, any SQLAlchemy URL otherwise."""
+"""The rights database: SQLite by default, PostgreSQL by its URL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, update
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, insert, text, update
+from sqlalchemy.exc import DBAPIError
 
-from sayso.errors import UsageError, WorkspaceError
-from sayso.rights.tables import changes, metadata
+from sayso.errors import WorkspaceError
+from sayso.rights import migrations
+from sayso.rights.engines import SQLITE, engine_for
+from sayso.rights.tables import changes
 from sayso.workspace import Workspace
+
+# Whoever writes to a PostgreSQL holds this number's lock; the queue for it is first come, first
+# served. Not a lock of the ledger's table, which would wait for the server's own housekeeping.
+WRITERS: Final = 0x5A150002
 
 
 class Rights:
-    """An open rights database.
+    """An open rights database, of the newest schema: an older one is brought there.
 
     Args:
         workspace: whose keys pseudonymise the ids.
+
+    Raises:
+        UsageError: the settings name no database that is known.
+        MissingPartError: its driver is not installed.
+        WorkspaceError: it cannot be reached, or a newer version made it.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        with workspace.lock("database", wait=True):  # several may open a new one at once
-            self.engine = _engine(workspace.database_url)
+        self.engine = engine_for(workspace.database_url)
+        try:
+            if migrations.version(self.engine) != migrations.HEAD:
+                with workspace.lock("database", wait=True):  # several may open a new one at once
+                    migrations.upgrade(self.engine, workspace.pseudonyms)
+        except DBAPIError as error:
+            # Not with the driver's text: what it says of a server is its own.
+            raise WorkspaceError(
+                f"the rights database ({self.told}) cannot be opened", _HINTS[self.engine.name]
+            ) from error
+
+    @property
+    def told(self) -> str:
+        """What kind of database it is and where, without a password."""
+        url = self.engine.url
+        place = f"{url.host}:{url.port}" if url.port else url.host or "local socket"
+        return "SQLite" if self.engine.name == SQLITE else f"PostgreSQL, {place}, {url.database}"
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes; writers queue, so the ledger's chain never forks."""
         with self.engine.begin() as connection:
-            if self.engine.dialect.name == "sqlite":
+            if self.engine.name == SQLITE:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
-                connection.exec_driver_sql("LOCK TABLE ledger IN EXCLUSIVE MODE")
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS})
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent read."""
+        """One consistent read: nothing that is written meanwhile is seen."""
         with self.engine.connect() as connection:
+            if self.engine.name == SQLITE:
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
 
-@lru_cache(maxsize=32)
-def _engine(url: str) -> Engine:
-    # Errors of the database must not quote the values of its rows.
-    try:
-        engine = create_engine(url, hide_parameters=True)
-    except ArgumentError as error:
-        raise UsageError(
-            "`database` in sayso.toml is no SQLAlchemy URL", "leave it empty for SQLite"
-        ) from error
-    if engine.dialect.name == "sqlite":
-        if engine.url.database and not Path(engine.url.database).parent.is_dir():
-            raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")
-        event.listen(engine, "connect", _prepare_sqlite)
-    metadata.create_all(engine)
-    _check_columns(engine)
-    return engine
-
-
-def _check_columns(engine: Engine) -> None:
-    """Tables of another version lack columns, or have others: that is said, not run into."""
-    there = inspect(engine)
-    for table in metadata.sorted_tables:
-        columns = {column["name"] for column in there.get_columns(table.name)}
-        if missing := set(table.columns.keys()) - columns:
-            raise WorkspaceError(
-                f"the rights database was made by another version: {table.name} has no column "
-                f"{', '.join(sorted(missing))}",
-                "make a new workspace (SAYSO_HOME) and import again",
-            )
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Transactions begin explicitly (see `writing`), not by the driver's guess.
-    connection.isolation_level = None
-    for pragma in (
-        "busy_timeout=30000",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "secure_delete=ON",
-        "foreign_keys=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+_HINTS: Final = {
+    "sqlite": "check the disk and the rights of rights.db, or restore it from a back-up",
+    "postgresql": "check that PostgreSQL runs, and `database` in sayso.toml",
+}
 
 
 def note_change(connection: Connection, what: str) -> None:

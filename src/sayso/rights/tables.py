@@ -85,6 +85,7 @@ objections = Table(
     Column("withdrawn_at", UtcTime),
     Column("evidence", String, nullable=False, default=""),  # JSON: a machine-readable no, raw
     Column("receipt", String, nullable=False),  # compact JWS
+    Index("objections_by_bound", "bound_seq"),
 )
 
 # How an objection came, and whom to tell of its steps; emptied when its last step is told.
@@ -100,6 +101,7 @@ requests = Table(
     Column("code_until", UtcTime),
     Column("mailed_at", UtcTime),  # when the code came back: the address is theirs
     Column("created_at", UtcTime, nullable=False),
+    Index("requests_by_code", "code_hash"),
 )
 
 # The steps of an objection, each signed; 'models_cleared' once for each release that it changed.
@@ -161,6 +163,7 @@ suppressions = Table(
     Column("service", String, primary_key=True),  # "*" = all
     Column("number", String, primary_key=True, default=""),
     Column("at", UtcTime, nullable=False),
+    Index("suppressions_by_number", "number"),
 )
 
 # Keyed hashes of e-mail addresses that services know their accounts by: to confirm claims with.
@@ -281,6 +284,7 @@ ledger = Table(
     Column("body", String, nullable=False),  # the hashed text itself, too
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("ledger_by_kind", "kind", "seq"),
 )
 
 # Live sources: the cursor to go on from (it may hold accounts' numbers), how their listeners are.
