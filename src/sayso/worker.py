@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from sayso.corpus import admission
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, now
-from sayso.rights.tables import changes, tombstones
+from sayso.rights.tables import changes
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
 from sayso.workspace import Workspace
@@ -53,11 +53,10 @@ def marks(workspace: Workspace, rights: Rights) -> Marks:
     """Look at the rows; a few counts, some milliseconds."""
     with rights.reading() as connection:
         counted = dict(connection.execute(select(changes.c.what, changes.c.number)).tuples().all())
-        stones = connection.scalar(select(func.count()).select_from(tombstones)) or 0
     return Marks(
         objections=counted.get("objections", 0),
         withdrawals=counted.get("withdrawals", 0),
-        tombstones=stones,
+        tombstones=counted.get("tombstones", 0),
         accounts=counted.get("accounts", 0),
         records=Store(workspace).records.open().version,
         day=f"{now():%Y-%m-%d}",
@@ -100,6 +99,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when to end
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     os.nice(10)  # answers come before training
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     workspace = Workspace.open(home)
     rights = Rights(workspace)
     done: Marks | None = None
@@ -109,7 +109,11 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now
             try:
-                step(workspace, rights, stop, urgent=done is not None and seen.urgent_since(done))
+                urgent = done is not None and seen.urgent_since(done)
+                outcome = step(workspace, rights, stop, urgent=urgent)
+                log.info(
+                    "trained %s cells (%s tokens)", outcome.cells_built, outcome.tokens_trained
+                )
                 done, told = seen, ""
             except SupersededError:
                 continue

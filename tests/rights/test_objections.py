@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from sayso.errors import UsageError
@@ -23,8 +24,11 @@ REASONS = [
 def test_every_reason_is_accepted_and_kept_word_for_word(town, reason):
     (made,) = objections.receive(town.rights, "member-1", reason=reason)
     assert made.reason == reason
-    assert objections.find(town.rights, made.number) == made
-    assert objections.list_all(town.rights) == [made]
+    # PostgreSQL holds no NUL; the receipt does.
+    is_sqlite = town.rights.engine.name == "sqlite"
+    kept = replace(made, reason=reason if is_sqlite else reason.replace("\0", "\ufffd"))
+    assert objections.find(town.rights, made.number) == kept
+    assert objections.list_all(town.rights) == [kept]
     claims = receipts.verify(made.receipt, town.workspace.keys / "receipts.pub.jwk")
     assert (claims["number"], claims["reason"]) == (made.number, reason)
     assert (claims["person"], claims["services"]) == ("member-1", "all")

@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from sayso.corpus.store import Store
-from sayso.rights import listeners
+from sayso.rights import listeners, migrations
 from sayso.rights.database import Rights
 from sayso.rights.tables import accounts, ledger, objections, tombstones
 from sayso.training import releases
@@ -36,6 +36,7 @@ def overview(workspace: Workspace) -> dict[str, object]:
     release = releases.current(workspace)
     return {
         "workspace": str(workspace.home),
+        "database": f"{rights.told}, schema {migrations.version(rights.engine)}",
         "policy": workspace.settings.policy,
         "records": store.records.open().count_rows(),
         "in_corpus": store.corpus.open().count_rows(),

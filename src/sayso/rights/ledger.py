@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from sayso.errors import IntegrityError
 from sayso.rights.tables import ledger
 
 GENESIS = "0" * 64
+AT_ONCE = 1000  # rows in memory at a time
 
 
 class Entry(Struct, frozen=True):
@@ -38,10 +39,9 @@ def append_all(
     connection: Connection, facts: Sequence[tuple[str, dict[str, Any]]]
 ) -> Sequence[Entry]:
     """Add entries of these kinds and bodies, at least one; see `append`."""
-    last = connection.execute(
-        select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
-    ).first()
-    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    newest = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
+    head = connection.execute(newest).first()
+    seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     entries, rows = [], []
     for kind, body in facts:
@@ -55,11 +55,25 @@ def append_all(
     return entries
 
 
-def read(connection: Connection, after: int = 0) -> Iterator[Entry]:
-    """Yield the entries in order, from the one after `after`."""
+def read(
+    connection: Connection, after: int = 0, up_to: int | None = None, kind: str = ""
+) -> Iterator[Entry]:
+    """Yield the entries in order, from the one after `after`; all of them, or those of a kind."""
     query = select(ledger).where(ledger.c.seq > after).order_by(ledger.c.seq)
-    for row in connection.execute(query):
-        yield Entry(row.seq, row.at, row.kind, _body(row.body, row.seq), row.previous, row.hash)
+    if up_to is not None:
+        query = query.where(ledger.c.seq <= up_to)
+    if kind:
+        query = query.where(ledger.c.kind == kind)
+    with connection.execute(query, execution_options={"yield_per": AT_ONCE}) as rows:
+        for row in rows:
+            yield _entry(row)
+
+
+def last(connection: Connection, kind: str) -> Entry | None:
+    """Return the newest entry of a kind."""
+    query = select(ledger).where(ledger.c.kind == kind).order_by(ledger.c.seq.desc())
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else _entry(row)
 
 
 def verify(connection: Connection) -> tuple[int, str]:
@@ -73,12 +87,14 @@ def verify(connection: Connection) -> tuple[int, str]:
         IntegrityError: an entry was changed, removed or put in.
     """
     count, previous = 0, GENESIS
-    for row in connection.execute(select(ledger).order_by(ledger.c.seq)):
-        expected = _digest(row.seq, row.at, row.kind, row.body, previous)
-        if row.seq != count + 1 or row.previous != previous or row.hash != expected:
-            raise _broken(count + 1)
-        _body(row.body, row.seq)
-        count, previous = row.seq, row.hash
+    query = select(ledger).order_by(ledger.c.seq)
+    with connection.execute(query, execution_options={"yield_per": AT_ONCE}) as rows:
+        for row in rows:
+            expected = _digest(row.seq, row.at, row.kind, row.body, previous)
+            if row.seq != count + 1 or row.previous != previous or row.hash != expected:
+                raise _broken(count + 1)
+            _body(row.body, row.seq)
+            count, previous = row.seq, row.hash
     return count, previous
 
 
@@ -86,6 +102,10 @@ def _digest(seq: int, at: str, kind: str, body: str, previous: str) -> str:
     # The body as the text that is stored, so that not a character of it can change unnoticed.
     canonical = msgspec.json.encode([seq, at, kind, body, previous])
     return hashlib.blake2b(canonical, digest_size=32).hexdigest()
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    return Entry(row.seq, row.at, row.kind, _body(row.body, row.seq), row.previous, row.hash)
 
 
 def _body(text: str, seq: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import polars as pl
 from msgspec import Struct, to_builtins
 from sqlalchemy import Connection, delete, insert, select
 
-from sayso.rights.database import Rights, now, signed, unsigned
+from sayso.rights.database import Rights, note_change, now, signed, unsigned
 from sayso.rights.tables import tombstones
 
 DELETED: Final = "deleted"
@@ -50,9 +50,10 @@ def put(connection: Connection, stones: Iterable[Tombstone]) -> None:
         rows.append(
             row | {"key": signed(key), "account": signed(row["account"]), "at": stone.at or now()}
         )
-    lift(connection, replaced)
+    _delete(connection, replaced)
     if rows:
         connection.execute(insert(tombstones), rows)
+        note_change(connection, "tombstones")
 
 
 def _outranks(old: Tombstone, new: Tombstone) -> bool:
@@ -63,8 +64,16 @@ def _outranks(old: Tombstone, new: Tombstone) -> bool:
 
 def lift(connection: Connection, keys: Sequence[int]) -> None:
     """Take tombstones away: their records were handed in again after a withdrawal."""
+    if _delete(connection, keys):
+        note_change(connection, "tombstones")
+
+
+def _delete(connection: Connection, keys: Sequence[int]) -> int:
+    gone = 0
     for chunk in _chunks(keys):
-        connection.execute(delete(tombstones).where(tombstones.c.key.in_(chunk)))
+        found = connection.execute(delete(tombstones).where(tombstones.c.key.in_(chunk)))
+        gone += found.rowcount
+    return gone
 
 
 def find(connection: Connection, keys: Sequence[int]) -> dict[int, Tombstone]:

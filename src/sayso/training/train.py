@@ -218,14 +218,10 @@ def _release(workspace: Workspace, situation: Situation, available: set[str]) ->
     )
     rights = Rights(workspace)
     with rights.writing() as connection:
-        before = 0
-        effective = []
-        for entry in ledger.read(connection):
-            if entry.kind == "release":
-                before = max(before, int(entry.body["up_to"]))
-        for entry in ledger.read(connection, before):
-            if entry.kind == "objection" and entry.seq <= situation.ledger_seq:
-                effective.append(entry.body["number"])
+        last = ledger.last(connection, "release")  # the one that heeds most: trainings queue
+        before = int(last.body["up_to"]) if last else 0
+        new = ledger.read(connection, before, situation.ledger_seq, "objection")
+        effective = [entry.body["number"] for entry in new]
         ledger.append(
             connection,
             "release",
