@@ -18,10 +18,15 @@ def sign_in(
     The user is made if there is none of this name; for a browser of playwright see `token`.
     """
     made = token(site, name, role, person)
-    browser.cookies.set(NAME, made)
+    keep(browser, made)
     session = sessions.find(site.rights, made)
     assert session is not None
     return sessions.csrf(site.rights, session)
+
+
+def keep(browser: httpx2.Client, made: str) -> None:
+    """Give a browser the token of a session, in place of another, as the server does."""
+    browser.cookies.set(NAME, made, domain=browser.base_url.host)
 
 
 def token(site: Running, name: str, role: str = "member", person: str = "") -> str:

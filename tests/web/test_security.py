@@ -21,7 +21,9 @@ def test_headers_on_everything(site: Running, path: str) -> None:
         headers = browser.get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'self'" in policy
-    assert "frame-ancestors 'self'" in policy
+    assert policy.endswith("frame-ancestors 'none'")
+    assert headers["x-frame-options"] == "DENY"
+    assert "strict-transport-security" not in headers
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sayso import __version__
-from sayso.cli import data, deciding, models, rights
+from sayso.cli import data, deciding, models, rights, users
 from sayso.cli.common import Context
 
 EPILOG = (
@@ -49,6 +49,7 @@ for command in (
     data.export_records,
     deciding.policy,
     rights.keys,
+    users.users,
     models.status,
     models.demo,
 ):

@@ -17,9 +17,9 @@ from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
 from sayso.web.ingest import Door
 from sayso.web.intake import Intake
-from sayso.web.pages import chat, objection, transparency
+from sayso.web.pages import account, chat, objection, signing, transparency
 from sayso.web.rates import Rates
-from sayso.web.security import Guard, SecurityHeaders
+from sayso.web.security import Guard, SecurityHeaders, embedders
 from sayso.web.signin.sessions import Sessions
 from sayso.web.site import Site
 from sayso.workspace import Workspace
@@ -60,10 +60,11 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
+    signing.prepare(app.state, site)
     app.add_middleware(Sessions)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, embedders=embedders(workspace.settings.web))
     for router in (
         openai.router,
         api.router,
@@ -72,6 +73,8 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         chat.router,
         objection.router,
         transparency.router,
+        signing.router,
+        account.router,
         service.router,
     ):
         app.include_router(router)

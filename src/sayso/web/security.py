@@ -1,5 +1,6 @@
 """What every request passes: security headers, the same-origin check, the body limit."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,9 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sayso.errors import UsageError
+from sayso.settings import Web
+
+# The policy ends with who may show a page within their own: nobody, but for these pages.
+EMBEDDED: Final = "/embed/"
+A_YEAR: Final = 365 * 24 * 3600
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'self'",
+    "form-action 'self'; frame-ancestors ",
     "X-Content-Type-Options": "nosniff",
     # Not 'no-referrer': browsers would then send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
@@ -20,6 +27,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+NO_FRAME: Final = {"X-Frame-Options": "DENY"}  # for browsers older than frame-ancestors
 SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 LONGEST_BODY: Final = 256 * 1024
 # Chats carry their whole history, and some clients put pictures in before they learn better.
@@ -27,23 +35,64 @@ LONGEST_CHAT: Final = 8 * 1024 * 1024
 # Here a key or a signature proves who calls, whatever page or program it comes from; their bodies
 # have limits of their own.
 PROVEN: Final = ("/ingest/events", "/inbox")
+LOOPBACK: Final = ("127.0.0.1", "localhost")
+_HOST: Final = re.compile(r"[a-z0-9.-]+(:\d{1,5})?")
 
 
 class SecurityHeaders:
-    """Adds the headers to every response."""
+    """Adds the headers to every response.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the application behind it.
+        embedders: of `embedders`.
+    """
+
+    def __init__(self, app: ASGIApp, embedders: str) -> None:
         self.app = app
+        policy = HEADERS["Content-Security-Policy"]
+        self._own = HEADERS | {"Content-Security-Policy": f"{policy}'none'", **NO_FRAME}
+        self._embedded = HEADERS | {
+            "Content-Security-Policy": policy + embedders,
+            # What is shown within a page that asks this of all its parts (COEP) must allow it.
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with headers added."""
+        embedded = scope["type"] == "http" and scope["path"].startswith(EMBEDDED)
+        headers = self._embedded if embedded else self._own
+        if scope.get("scheme") == "https":
+            headers = headers | {"Strict-Transport-Security": f"max-age={A_YEAR}"}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def embedders(settings: Web) -> str:
+    """Return who may show the pages under /embed/ within their own, as the policy says it.
+
+    Raises:
+        UsageError: something is no origin: it could add words to the policy.
+    """
+    return " ".join(map(_origin, settings.embed_origins)) or "'none'"
+
+
+def _origin(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        secure = parts.scheme == "https" or parts.hostname in LOOPBACK
+        plain = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/")
+        if plain and secure and _HOST.fullmatch(parts.netloc):
+            return text.rstrip("/")
+    except ValueError:
+        pass
+    raise UsageError(
+        "[web] embed_origins holds something that is no origin", "as in https://forum.example"
+    )
 
 
 class Guard:

@@ -34,7 +34,17 @@ def serve(
     follower = threading.Thread(target=_follow, args=(assistant, stop), daemon=True)
     keeper = threading.Thread(target=_keep_working, args=(workspace, stop), daemon=True)
     app = create_app(workspace, assistant)
-    server = _Server(uvicorn.Config(app, host=host, port=port, log_level="warning"), ready)
+    proxies = list(workspace.settings.web.trusted_proxies)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        server_header=False,
+    )
+    server = _Server(config, ready)
     follower.start()
     keeper.start()
     try:

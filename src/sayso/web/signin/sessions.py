@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sayso.rights import sessions
-from sayso.rights.database import Rights
 from sayso.web.signin import SignedIn
 from sayso.web.site import Site, site_of
 
@@ -72,14 +71,6 @@ def cookie_name(request: Request, name: str) -> str:
 def is_https(request: Request) -> bool:
     """Whether the browser's connection is encrypted, as a trusted proxy says or as it is."""
     return request.url.scheme == "https"
-
-
-def begin(rights: Rights, user: str, old_token: str) -> str:
-    """Begin a session and return its token; the one that the browser had before ends."""
-    with rights.writing() as connection:
-        if old_token:
-            sessions.end(connection, rights, old_token)
-        return sessions.begin(connection, rights, user)
 
 
 async def _look(site: Site, token: str) -> SignedIn | None:
