@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from anyio import to_thread
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
@@ -127,7 +127,7 @@ class Provider:
             if not claims:
                 raise ProviderError("the service sent no ID token")
             claims = await self._completed(claims, token, metadata)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise UnreachableError("the service does not answer") from error
         # The clients read what others wrote: it may also lack what they look for.
         except (OAuthError, JoseError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -171,7 +171,7 @@ class Provider:
         """Return what the provider publishes of itself (OpenID Connect Discovery 1.0)."""
         try:
             found: dict[str, Any] = await self._client.load_server_metadata()
-        except (httpx.HTTPError, ValueError, TypeError) as error:
+        except (httpx2.HTTPError, ValueError, TypeError) as error:
             raise UnreachableError("the service does not answer") from error
         if found.get("issuer") != self._settings.issuer:
             self._client.server_metadata.clear()
