@@ -33,14 +33,17 @@ from sayso.corpus.admission import Judged
 from sayso.corpus.imported import Report
 from sayso.gate import gate
 from sayso.gate.gate import Finding
+from sayso.gate.history import Version
 from sayso.gate.policy import Policy
 from sayso.rights.database import now
 from sayso.rights.objection import ALL_SERVICES, Objection
+from sayso.training.compare import Difference
 from sayso.training.train import Outcome
 from sayso.workspace import Workspace
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
+LISTED_CELLS = 12
 
 
 @contextmanager
@@ -261,20 +264,39 @@ def policy(shown: Policy, source: bytes, *, as_json: bool) -> None:
         out.print(source.decode(), markup=False, end="")
 
 
-def policy_diff(before: Judged, after: Judged, as_json: bool) -> None:
+def policy_diff(found: Difference, as_json: bool) -> None:
     """Show what another policy would change."""
-    changed = before.records.select("key", old="rule").join(
-        after.records.select("key", new="rule"), on="key"
-    )
-    moves = changed.filter(changed["old"] != changed["new"]).group_by("old", "new").len()
-    rows = moves.sort("len", "old", "new", descending=[True, False, False]).rows()
     if as_json:
-        as_object({"changes": [{"from": a, "to": b, "records": n} for a, b, n in rows]})
+        changes = [{"from": m.before, "to": m.after, "records": m.records} for m in found.moves]
+        fields = msgspec.structs.asdict(found)
+        del fields["moves"]
+        as_object(fields | {"changes": changes})
         return
-    for old, new, number in rows:
-        out.print(f"{number:>8}  {old} → {new}", markup=False)
-    if not rows:
+    for move in found.moves:
+        out.print(f"{move.records:>8}  {move.before} → {move.after}", markup=False)
+    if not found.moves:
         out.print("no record's verdict would change")
+    out.print(f"allowed: {found.allowed_before} → {found.allowed_after} records")
+    for what, names in (
+        ("new", found.appear),
+        ("gone", found.vanish),
+        ("trained anew or continued otherwise", found.changed),
+    ):
+        out.print(f"cells {what}: {len(names)}  {' '.join(names[:LISTED_CELLS])}", markup=False)
+    out.print(
+        f"to train: {found.cells_to_train} of {found.cells} cells, {found.examples_to_train} "
+        f"examples, {found.tokens_to_train} tokens"
+    )
+
+
+def policy_history(versions: Sequence[Version], as_json: bool) -> None:
+    """Show which policies were in use since when."""
+    if as_json:
+        as_object({"versions": versions})
+        return
+    for v in versions:
+        told = f"{v.at:%Y-%m-%d %H:%M} UTC  {v.hash[:16]}  {v.name}"
+        out.print(f"{told}  {v.because}".rstrip(), markup=False)
 
 
 def plain(fields: Mapping[str, Any], as_json: bool) -> None:

@@ -183,6 +183,19 @@ class Objecting(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 200
 
 
+class Keeping(Struct, forbid_unknown_fields=True, frozen=True):
+    """[rights] How long what people hand in is kept; see docs/operating.md."""
+
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Days after an objection's last step when its reason, person and receipt "
+            "are dropped; the person's accounts stay out. 0 = they are kept.",
+        ),
+    ] = 3 * 365 + 1
+
+
 class Claims(Struct, forbid_unknown_fields=True, frozen=True):
     """[claims] Objections of people who are not signed in; see docs/objecting.md."""
 
@@ -363,6 +376,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     agents: Agents = Agents()
     claims: Claims = Claims()
     objecting: Objecting = Objecting()
+    rights: Keeping = Keeping()
     web: Web = Web()
     sign_in: SignIn = SignIn()
     oidc: Oidc = Oidc()

@@ -18,6 +18,7 @@ from sayso.gate import policy
 from sayso.rights import ledger, objections
 from sayso.rights.database import Rights
 from sayso.rights.ledger import Entry
+from sayso.training.compare import compare
 from sayso.workspace import Workspace
 
 from ..conftest import AT
@@ -279,8 +280,7 @@ def test_a_policys_difference_is_counted_record_by_record(
     )
 
     def difference(name: str) -> object:
-        other = admission.judge_all(town, AT, policy.load(name))
-        report.policy_diff(admission.judge_all(town, AT), other, as_json=True)
+        report.policy_diff(compare(town, AT, policy.load(name)), as_json=True)
         return json.loads(capsys.readouterr().out)["changes"]
 
     assert difference("article") == [

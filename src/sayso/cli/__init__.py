@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sayso import __version__
-from sayso.cli import data, deciding, models, rights, users
+from sayso.cli import data, deciding, models, objecting, rights, users
 from sayso.cli.common import Context
 
 EPILOG = (
@@ -40,7 +40,8 @@ for command in (
     models.train,
     models.serve,
     rights.object_,
-    rights.objections,
+    objecting.objections,
+    objecting.suppressions,
     models.verify,
     rights.verify_receipt,
     models.audit,

@@ -44,29 +44,6 @@ def object_(
     report.objected(made, file, as_json=as_json)
 
 
-@click.command()
-@click.option("--withdraw", metavar="NUMBER", help="Take an objection back.")
-@click.option("--reasons", is_flag=True, help="Show the reasons that people commonly give.")
-@json_option
-@click.pass_obj
-def objections(context: Context, withdraw: str | None, reasons: bool, as_json: bool) -> None:
-    """List the objections, or withdraw one as a separate, explicit act."""
-    from sayso import report
-    from sayso.corpus import erase
-    from sayso.rights import objections as room
-    from sayso.rights.database import Rights
-    from sayso.rights.objection import SUGGESTED_REASONS
-
-    if reasons:
-        report.reasons(SUGGESTED_REASONS, as_json=as_json)
-        return
-    workspace = context.open()
-    if withdraw:
-        report.objection_list([erase.withdraw(workspace, withdraw)], as_json=as_json)
-    else:
-        report.objection_list(room.list_all(Rights(workspace)), as_json=as_json)
-
-
 @click.command("verify-receipt")
 @click.argument("receipt", type=click.File("r"))
 @click.option("--key", type=click.Path(path_type=Path), help="The operator's public key (JWK).")

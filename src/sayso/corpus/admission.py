@@ -12,10 +12,11 @@ from msgspec import Struct
 from sayso.corpus.duplicates import shared_by_several
 from sayso.corpus.store import Store
 from sayso.errors import UsageError
-from sayso.gate import gate
+from sayso.gate import gate, history
 from sayso.gate.keyset import KeySet
 from sayso.gate.policy import Policy
 from sayso.gate.policy import load as load_policy
+from sayso.gate.policy import source
 from sayso.rights import ledger, objections, people, tombstones
 from sayso.rights.database import Rights
 from sayso.settings import dump
@@ -118,8 +119,10 @@ def note(workspace: Workspace, judged: Judged) -> int:
     """Write the verdicts that changed since the last note to the ledger; return how many did.
 
     The changes lie in a Parquet file named by its hash (key, before, after); the entry holds the
-    hash, so the chain covers every single change.
+    hash, so the chain covers every single change. A policy whose file was edited since it was put
+    in use is noted first, as a new version.
     """
+    history.notice(Rights(workspace), judged.policy, workspace.settings.policy)
     path = workspace.content / "verdicts.parquet"
     after = judged.records.select("key", after="rule")
     stones = tombstones.frame(Rights(workspace)).select("key", after="reason")
@@ -255,10 +258,10 @@ def _shared(workspace: Workspace, store: Store, accounts: pl.DataFrame) -> pl.Da
     return pl.DataFrame({"print_key": prints["key"], "shared_by_several": several})
 
 
-def use_policy(workspace: Workspace, name: str) -> None:
-    """Make a policy the workspace's own and note the change, with its hash, in the ledger."""
-    policy = load_policy(name)
+def use_policy(workspace: Workspace, name: str, by: str = "", because: str = "") -> None:
+    """Make a policy the workspace's own; it is kept whole, and noted by its hash in the ledger."""
+    policy, text = load_policy(name), source(name).decode()
     settings = msgspec.structs.replace(workspace.settings, policy=name)
     with Rights(workspace).writing() as connection:
-        ledger.append(connection, "policy", {"name": policy.name, "hash": policy.digest})
+        history.put(connection, policy, text, by, because)
     write_atomically(workspace.settings_file, dump(settings))

@@ -53,6 +53,15 @@ def prepare(workspace: Workspace, judged: Judged) -> Prepared:
     return assemble(workspace, admitted, judged.at, treatments)
 
 
+def foresee(workspace: Workspace, judged: Judged) -> Prepared:
+    """Return what `prepare` would, and write nothing: to see what other verdicts would change."""
+    admitted, store = admit(judged.records), Store(workspace)
+    treatments = treatments_of(workspace)
+    missing = _missing(store.corpus, treatments.beside(admitted.frame))
+    more = _corpus_rows(store, missing, treatments) if len(missing) else None
+    return assemble(workspace, admitted, judged.at, treatments, more)
+
+
 def tidy(workspace: Workspace, judged: Judged) -> int:
     """Erase from the disk what may not train, or not answer, any more; return how many rows."""
     store, admitted = Store(workspace), admit(judged.records)
@@ -69,13 +78,21 @@ def tidy(workspace: Workspace, judged: Judged) -> int:
 
 
 def assemble(
-    workspace: Workspace, admitted: Admitted, at: datetime, treatments: Treatments | None = None
+    workspace: Workspace,
+    admitted: Admitted,
+    at: datetime,
+    treatments: Treatments | None = None,
+    more: pl.DataFrame | None = None,
 ) -> Prepared:
-    """Cut the corpus into cells; a pure function of the tables, the settings and the date."""
+    """Cut the corpus into cells; a pure function of the tables, the settings and the date.
+
+    `more` are rows as if they were in the corpus.
+    """
     settings, store = workspace.settings, Store(workspace)
     wanted = (treatments or treatments_of(workspace)).beside(admitted.both)
+    rows = store.corpus.read()
     corpus = (
-        store.corpus.read()
+        (rows if more is None else pl.concat([rows, more.select(rows.columns).cast(rows.schema)]))
         .join(
             wanted.select(*_ROW, "person_key", "print_key", "frozen"),
             on=_ROW,
@@ -128,9 +145,13 @@ def _add_to_corpus(workspace: Workspace, admitted: Admitted, treatments: Treatme
     store = Store(workspace)
     missing = _missing(store.corpus, treatments.beside(admitted.frame))
     if len(missing):
-        exact = dict(store.fingerprints.read(["key", "exact"]).iter_rows())
-        rows = [_corpus_row(row, treatments, exact) for row in _records(store, missing)]
-        store.corpus.append(pl.DataFrame(rows, schema_overrides=_KEYS))
+        store.corpus.append(_corpus_rows(store, missing, treatments))
+
+
+def _corpus_rows(store: Store, missing: pl.DataFrame, treatments: Treatments) -> pl.DataFrame:
+    exact = dict(store.fingerprints.read(["key", "exact"]).iter_rows())
+    rows = [_corpus_row(row, treatments, exact) for row in _records(store, missing)]
+    return pl.DataFrame(rows, schema_overrides=_KEYS)
 
 
 def _add_to_retrieval(workspace: Workspace, judged: Judged, treatments: Treatments) -> None:

@@ -45,9 +45,17 @@ def load(name_or_path: str) -> Policy:
     Raises:
         UsageError: there is none, it is not valid, or it allows what no policy may.
     """
+    return parse(source(name_or_path), name_or_path)
+
+
+def parse(text: bytes | str, name_or_path: str) -> Policy:
+    """Read the text of a policy.
+
+    Raises:
+        UsageError: it is not valid, or allows what no policy may.
+    """
     try:
-        data = source(name_or_path)
-        policy = msgspec.toml.decode(data, type=Policy)
+        policy = msgspec.toml.decode(text, type=Policy)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UsageError(
             f"policy {name_or_path} is not valid: {error}", "compare with `sayso policy show`"

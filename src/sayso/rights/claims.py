@@ -70,11 +70,12 @@ def confirm(rights: Rights, numbers: Iterable[str], by: str) -> list[Objection]:
         UsageError: there is none of a number, or it lapsed or was withdrawn; nothing is changed.
     """
     with rights.writing() as connection:
-        return [_bind(connection, rights, number, by) for number in numbers]
+        return [confirm_in(connection, rights, number, by) for number in numbers]
 
 
-def _bind(connection: Connection, rights: Rights, number: str, by: str) -> Objection:
-    objection = _pending(connection, number)
+def confirm_in(connection: Connection, rights: Rights, number: str, by: str) -> Objection:
+    """As `confirm`, of one, within the caller's transaction (of `Rights.writing`)."""
+    objection = standing(connection, number)
     # An operator's word on a third person's name counts beside what was shown of their account.
     named = objection.about == DEPICTED and by == OPERATOR != objection.confirmed_by
     if objection.state == "confirmed" and not named:
@@ -110,13 +111,18 @@ def lapse(rights: Rights, number: str, by: str) -> Objection:
         UsageError: there is none of this number, or it is confirmed: that is only withdrawn.
     """
     with rights.writing() as connection:
-        objection = _pending(connection, number)
-        if objection.state == "confirmed":
-            raise UsageError(
-                f"objection {number} is confirmed, so it stands",
-                f"only the person withdraws it: `sayso objections --withdraw {number}`",
-            )
-        return _lapse(connection, rights, objection, by)
+        return lapse_in(connection, rights, number, by)
+
+
+def lapse_in(connection: Connection, rights: Rights, number: str, by: str) -> Objection:
+    """As `lapse`, within the caller's transaction (of `Rights.writing`)."""
+    objection = standing(connection, number)
+    if objection.state == "confirmed":
+        raise UsageError(
+            f"objection {number} is confirmed, so it stands",
+            f"only the person withdraws it: `sayso objections --withdraw {number}`",
+        )
+    return _lapse(connection, rights, objection, by)
 
 
 def lapse_overdue(rights: Rights, at: datetime) -> int:
@@ -144,7 +150,12 @@ def _lapse(connection: Connection, rights: Rights, objection: Objection, by: str
     return Objection.of(found)
 
 
-def _pending(connection: Connection, number: str) -> Objection:
+def standing(connection: Connection, number: str) -> Objection:
+    """Return an objection that was neither withdrawn nor has lapsed.
+
+    Raises:
+        UsageError: there is none of this number that stands.
+    """
     row = connection.execute(select(table).where(table.c.number == number)).first()
     if row is None:
         raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")

@@ -154,20 +154,25 @@ def decide(rights: Rights, number: str, record_key: int, act: str, by: str) -> I
         UsageError: the objection does not name the record or does not stand, or there is no such
             act.
     """
-    _check_act(act)
     with rights.writing() as connection:
-        there = select(items.c.number).join(objections_table, _its()).where(_stands())
-        row = there.where(items.c.number == number, items.c.record_key == signed(record_key))
-        if connection.execute(row).first() is None:
-            raise UsageError(
-                f"no standing objection {number} names this record",
-                "see `sayso objections` for those that stand",
-            )
-        _set(connection, number, record_key, act, by)
-        note_change(connection, "withdrawals" if act == NONE else "objections")
-        body = {"number": number, "record": f"{record_key:016x}", "act": act, "by": by}
-        ledger.append(connection, "item", body)
-        return next(i for i in of_objection(connection, number) if i.record_key == record_key)
+        return decide_in(connection, number, record_key, act, by)
+
+
+def decide_in(connection: Connection, number: str, record_key: int, act: str, by: str) -> Item:
+    """As `decide`, within the caller's transaction (of `Rights.writing`)."""
+    _check_act(act)
+    there = select(items.c.number).join(objections_table, _its()).where(_stands())
+    row = there.where(items.c.number == number, items.c.record_key == signed(record_key))
+    if connection.execute(row).first() is None:
+        raise UsageError(
+            f"no standing objection {number} names this record",
+            "see `sayso objections` for those that stand",
+        )
+    _set(connection, number, record_key, act, by)
+    note_change(connection, "withdrawals" if act == NONE else "objections")
+    body = {"number": number, "record": f"{record_key:016x}", "act": act, "by": by}
+    ledger.append(connection, "item", body)
+    return next(i for i in of_objection(connection, number) if i.record_key == record_key)
 
 
 def of_objection(connection: Connection, number: str) -> list[Item]:

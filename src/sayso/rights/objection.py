@@ -13,6 +13,8 @@ ALL_SERVICES: Final = "*"
 LONGEST_REASON: Final = 2000
 # GDPR Art. 12(3): one month to say what was done. The effect itself does not wait for it.
 ANSWER_WITHIN: Final = timedelta(days=30)
+# What came longer ago than this was hardly meant to wait: rather a slip in the date.
+OLDEST: Final = timedelta(days=366)
 OWN: Final = "own"
 ITEMS: Final = "items"
 DEPICTED: Final = "depicted"
@@ -85,7 +87,8 @@ class Given(Struct, frozen=True, kw_only=True):
     same request; `typed` is how all of them were typed, which is all that a claim's receipt tells.
     `reason` is one sentence, recorded, never judged, and may be empty.
     `confirmed_by` says who showed that it comes from the person: 'member' (signed in), 'operator',
-    'agent', 'signal'; '' for nobody yet. `contact` is whom to tell of its steps.
+    'agent', 'signal'; '' for nobody yet. `contact` is whom to tell of its steps. `received_at` is
+    when it came, if earlier than now, as with a letter: the deadline counts from there.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Given(Struct, frozen=True, kw_only=True):
     confirmed_by: str = "operator"
     evidence: str = ""
     contact: Contact = Contact()
+    received_at: datetime | None = None
 
     @property
     def names(self) -> tuple[tuple[str, str], ...]:
@@ -115,3 +119,15 @@ class Given(Struct, frozen=True, kw_only=True):
             )
         if not self.services or not all(self.services):
             raise UsageError("an objection names its services, or '*' for all; got none")
+        if self.received_at is not None:
+            _check_received(self.received_at)
+
+
+def _check_received(at: datetime) -> None:
+    if at.tzinfo is None:
+        raise UsageError("the moment that an objection came needs its zone", "as in …T09:30+00:00")
+    present = datetime.now(UTC)
+    if not present - OLDEST <= at <= present:
+        raise UsageError(
+            "an objection came at most a year ago, and not later than now", "check the date"
+        )

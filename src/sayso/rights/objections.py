@@ -84,9 +84,9 @@ def accept_all(
     entries = ledger.append_all(
         connection,
         [
-            ("objection", _told(rights, objection) | {"by": given.confirmed_by})
+            ("objection", _told(rights, objection, given) | {"by": given.confirmed_by})
             if given.confirmed_by
-            else ("claim", _told(rights, objection))
+            else ("claim", _told(rights, objection, given))
             for given, _, objection in new
         ],
     )
@@ -118,6 +118,7 @@ def _new(
 ) -> Objection:
     """Return a pending objection and its receipt, not stored; `scope`: (name, typed, service)."""
     name, typed, service = scope
+    received = (given.received_at or at).replace(microsecond=0)
     objection = Objection(
         number=f"OBJ-{at:%Y%m%d}-{secrets.token_hex(4).upper()}",
         request=request,
@@ -126,8 +127,8 @@ def _new(
         about=given.about,
         reason=given.reason,
         channel=given.channel,
-        received_at=at,
-        due_at=at + ANSWER_WITHIN,
+        received_at=received,
+        due_at=received + ANSWER_WITHIN,
         state="pending",
         confirmed_at=None,
         confirmed_by="",
@@ -218,8 +219,9 @@ def list_all(rights: Rights, state: str = "") -> list[Objection]:
 
 
 def of_person(rights: Rights, person: str) -> list[Objection]:
-    """Return a person's objections, oldest first."""
-    query = select(objections).where(objections.c.person == person)
+    """Return a person's objections, oldest first; also those of which only a pseudonym is kept."""
+    known_as = (person, rights.workspace.pseudonyms.name("person", person))
+    query = select(objections).where(objections.c.person.in_(known_as))
     with rights.reading() as connection:
         rows = connection.execute(query.order_by(objections.c.received_at, objections.c.number))
         return [Objection.of(row) for row in rows]
@@ -265,6 +267,15 @@ def claimed(rights: Rights) -> npt.NDArray[np.uint64]:
 
 def _suppress(connection: Connection, rights: Rights, bound: Sequence[Objection]) -> None:
     """Keep the pseudonyms that stay out, so that they do even when nothing else is kept."""
+    rows = covered(connection, rights, bound)
+    if rows:
+        connection.execute(insert(suppressions), rows)
+
+
+def covered(
+    connection: Connection, rights: Rights, bound: Sequence[Objection]
+) -> list[dict[str, Any]]:
+    """Return rows of `tables.suppressions` for all accounts that these objections cover now."""
     own = [objection for objection in bound if objection.about == OWN]
     theirs = people.keys(connection, {objection.person for objection in own})
     number, at = rights.workspace.pseudonyms.number, now()
@@ -280,16 +291,16 @@ def _suppress(connection: Connection, rights: Rights, bound: Sequence[Objection]
             keys.add(number("account", objection.person))
         told = {"service": objection.service, "number": objection.number, "at": at}
         rows += [{"key": signed(key), **told} for key in sorted(keys)]
-    if rows:
-        connection.execute(insert(suppressions), rows)
+    return rows
 
 
-def _told(rights: Rights, objection: Objection) -> dict[str, Any]:
+def _told(rights: Rights, objection: Objection, given: Given | None = None) -> dict[str, Any]:
     """What the ledger may know of an objection."""
+    earlier = given is not None and given.received_at is not None
     return {
         "number": objection.number,
         "person": rights.workspace.pseudonyms.name("person", objection.person),
         "services": "all" if objection.service == ALL_SERVICES else [objection.service],
         "about": objection.about,
         "channel": objection.channel,
-    }
+    } | ({"received_at": objection.received_at.isoformat()} if earlier else {})

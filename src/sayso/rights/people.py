@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record, strictest
 from sayso.rights.database import Rights, note_change, signed, unsigned
-from sayso.rights.tables import accounts, objections, statements
+from sayso.rights.tables import accounts, objections, statements, suppressions
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
@@ -114,6 +114,7 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
     person = change.person or (row.person if row else change.account)
     if change.person:
         _carry_objections(connection, {change.account, row.person if row else ""}, person)
+        _carry_suppressions(connection, signed(pseudonyms.number("account", change.account)))
     if change.moved_to:
         apply(connection, pseudonyms, AccountUpdate(change.moved_to, person=person))
 
@@ -172,6 +173,28 @@ def _carry_objections(connection: Connection, before: set[str], person: str) -> 
         number = f"{made.number}-R{secrets.token_hex(2).upper()}"
         values = dict(made._mapping) | {"number": number, "person": person}
         connection.execute(insert(objections).values(values))
+
+
+def _carry_suppressions(connection: Connection, key: int) -> None:
+    """Let what keeps a person's other accounts out keep this one out, too, and the other way.
+
+    The objection itself may be forgotten by now; a withdrawal of it lifts all of them.
+    """
+    one = select(accounts.c.person, accounts.c.service).where(accounts.c.key == key)
+    person, _ = connection.execute(one).one()
+    theirs = select(accounts.c.key, accounts.c.service).where(accounts.c.person == person)
+    of_key = dict(connection.execute(theirs).tuples().all())
+    kept = select(suppressions).where(suppressions.c.key.in_(of_key))
+    rows = [dict(row._mapping) for row in connection.execute(kept)]
+    there = {(row["key"], row["service"], row["number"]) for row in rows}
+    new = {
+        (to, row["service"], row["number"]): row | {"key": to}
+        for row in rows
+        for to, service in of_key.items()
+        if row["service"] in ("*", service) and (to, row["service"], row["number"]) not in there
+    }
+    if new:
+        connection.execute(insert(suppressions), list(new.values()))
 
 
 def any_age_known(connection: Connection) -> bool:

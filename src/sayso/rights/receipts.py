@@ -88,8 +88,10 @@ def objection_claims(objection: dict[str, Any], controller: str) -> dict[str, An
     }
 
 
-def verify(token: str, public_key: Path) -> dict[str, Any]:
+def verify(token: str, public_key: Path, kind: str = TYPE) -> dict[str, Any]:
     """Check a receipt offline against the installation's public key (a JWK file).
+
+    Other things that are signed have another `kind` (the header's `typ`).
 
     Raises:
         IntegrityError: the signature is not by this key, the text was changed, or it is no
@@ -109,8 +111,8 @@ def verify(token: str, public_key: Path) -> dict[str, Any]:
             "the receipt is not valid: its signature does not fit this key and text",
             "check that file and key belong together",
         ) from error
-    if header.get("typ") != TYPE or not isinstance(claims, dict):
+    if header.get("typ") != kind or not isinstance(claims, dict):
         raise IntegrityError(
-            f"signed, but not a receipt: its type is not {TYPE}", "pass a receipt file"
+            f"signed, but not a receipt: its type is not {kind}", "pass a receipt file"
         )
     return claims

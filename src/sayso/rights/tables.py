@@ -155,6 +155,18 @@ names = Table(
     Column("context", Boolean, nullable=False, default=False),  # a word that must stand near it
 )
 
+# What staff gave as their reason for what they did about an objection.
+remarks = Table(
+    "remarks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("number", String, nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("act", String, nullable=False),  # extended | lapsed
+    Column("because", String, nullable=False),
+    Column("by", String, nullable=False, default=""),  # the actor's pseudonym
+)
+
 # Accounts that stay out even if nothing else is kept of them or of their objection.
 suppressions = Table(
     "suppressions",

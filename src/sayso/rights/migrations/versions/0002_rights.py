@@ -145,6 +145,16 @@ Table(
     Column("revoked_at", DateTime),
 )
 Table(
+    "remarks",
+    added,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("number", String, nullable=False, index=True),
+    Column("at", DateTime, nullable=False),
+    Column("act", String, nullable=False),
+    Column("because", String, nullable=False),
+    Column("by", String, nullable=False),
+)
+Table(
     "policies",
     added,
     Column("seq", Integer, primary_key=True, autoincrement=True),
