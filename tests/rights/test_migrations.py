@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 from sqlalchemy.schema import MetaData
 
 from sayso.errors import MissingPartError, UsageError, WorkspaceError
-from sayso.rights import ledger, migrations, objections
+from sayso.rights import claims, ledger, migrations, objections
 from sayso.rights.database import Rights, signed
 from sayso.rights.engines import engine_for
+from sayso.rights.objection import Given
 from sayso.rights.tables import metadata, suppressions
 from sayso.workspace import Workspace
 
@@ -124,29 +125,32 @@ def test_there_and_back_changes_nothing(workspace, engine):
 
 def test_going_back_binds_claims_and_frees_what_lapsed(workspace):
     rights = Rights(workspace)
-    claim, lapsed = (objections.receive(rights, name)[0] for name in (MINE, HIS))
-    table = metadata.tables["objections"]
-    with rights.writing() as connection:
-        for made, state in ((claim, "pending"), (lapsed, "lapsed")):
-            named = update(table).where(table.c.number == made.number)
-            connection.execute(named.values(state=state))
+    given = [Given(name=name, confirmed_by="") for name in (MINE, HIS)]
+    (claim,), (lapsed,) = claims.receive_all(rights, given)
+    claims.lapse(rights, lapsed.number, "operator")
     migrations.downgrade(rights.engine, workspace.pseudonyms, "0001")
     rights = Rights(workspace)
     assert objections.find(rights, claim.number).stands
     assert not objections.find(rights, lapsed.number).stands
 
 
-@pytest.mark.parametrize("about", ["items", "depicted"])
-def test_what_an_older_version_would_train_on_is_not_dropped(workspace, about):
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"about": "items"}, "1 objections to single records"),
+        ({"about": "depicted"}, "1 objections to single records"),
+        ({"person": "0123456789abcdef"}, "1 accounts kept out"),  # only a pseudonym is kept
+    ],
+)
+def test_what_an_older_version_would_train_on_is_not_dropped(workspace, values, why):
     rights = Rights(workspace)
     (made,) = objections.receive(rights, MINE)
-    table = metadata.tables["objections"]
     with rights.writing() as connection:
-        connection.execute(update(table).values(about=about))
-    with pytest.raises(WorkspaceError, match="1 objections to single records"):
+        connection.execute(update(metadata.tables["objections"]).values(values))
+    with pytest.raises(WorkspaceError, match=why):
         migrations.downgrade(rights.engine, workspace.pseudonyms, "0001")
     assert migrations.version(rights.engine) == migrations.HEAD
-    assert objections.find(rights, made.number).about == about
+    assert objections.find(rights, made.number).stands
 
 
 @pytest.mark.parametrize(

@@ -213,15 +213,16 @@ def upgrade() -> None:
         op.create_index(index, name, on)
     connection.execute(update(objections).values(confirmed_at=objections.c.received_at))
     _note_places(connection)
-    _suppress(connection, context.config.attributes["pseudonyms"])
+    for rows in _covered(connection):
+        connection.execute(insert(suppressions), rows)
 
 
 def downgrade() -> None:
     """Drop what is new. Claims bind again, as everything once did; what lapsed is withdrawn."""
     connection = op.get_bind()
-    _check_nothing_is_lost(connection)
     lapsed = objections.c.state == "lapsed", objections.c.withdrawn_at.is_(None)
     connection.execute(update(objections).where(*lapsed).values(withdrawn_at=objections.c.due_at))
+    _check_nothing_is_lost(connection)
     connection.execute(delete(objections).where(objections.c.about != "own"))
     for index, name, _ in reversed(NEW_INDEXES):
         op.drop_index(index, name)
@@ -257,8 +258,9 @@ def _note_places(connection: Connection) -> None:
             )
 
 
-def _suppress(connection: Connection, pseudonyms: Pseudonyms) -> None:
-    """Keep the pseudonyms of all accounts that a standing objection covers."""
+def _covered(connection: Connection) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows of `suppressions` for all accounts that a standing objection covers."""
+    pseudonyms: Pseudonyms = context.config.attributes["pseudonyms"]
     theirs: dict[str, list[tuple[int, str]]] = defaultdict(list)
     standing = objections.c.withdrawn_at.is_(None)
     known = select(accounts.c.person, accounts.c.key, accounts.c.service)
@@ -276,22 +278,20 @@ def _suppress(connection: Connection, pseudonyms: Pseudonyms) -> None:
             told = {"service": service, "number": number, "at": at}
             rows += [{"key": key, **told} for key in sorted(keys)]
         if rows:
-            connection.execute(insert(suppressions), rows)
+            yield rows
 
 
 def _check_nothing_is_lost(connection: Connection) -> None:
     """What the older version could not keep out of training must not be dropped unsaid."""
-    stands = objections.c.withdrawn_at.is_(None) & (objections.c.state != "lapsed")
-    counted = select(func.count()).select_from(objections)
-    single = connection.scalar(counted.where(stands, objections.c.about != "own")) or 0
-    kept = select(objections.c.number)
-    alone = select(func.count()).where(suppressions.c.number.not_in(kept))
-    orphans = connection.scalar(alone.select_from(suppressions)) or 0
-    if single or orphans:
+    single = select(func.count()).select_from(objections).where(objections.c.about != "own")
+    singles = connection.scalar(single.where(objections.c.withdrawn_at.is_(None))) or 0
+    covered = {row["key"] for rows in _covered(connection) for row in rows}
+    alone = len(set(connection.scalars(select(suppressions.c.key))) - covered)
+    if singles or alone:
         raise WorkspaceError(
-            f"schema 0001 cannot hold {single} objections to single records or by people shown, "
-            f"and {orphans} accounts kept out without an objection: what they keep out would be "
-            "trained on",
+            f"schema 0001 cannot hold {singles} objections to single records or by people shown, "
+            f"and {alone} accounts kept out without an objection that names their person: what "
+            "they keep out would be trained on",
             "stay with this version of Sayso",
         )
 
