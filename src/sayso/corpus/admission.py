@@ -17,7 +17,7 @@ from sayso.gate.keyset import KeySet
 from sayso.gate.policy import Policy
 from sayso.gate.policy import load as load_policy
 from sayso.gate.policy import source
-from sayso.rights import ledger, objections, people, tombstones
+from sayso.rights import items, ledger, objections, people, tombstones
 from sayso.rights.database import Rights
 from sayso.settings import dump
 from sayso.workspace import Workspace, write_atomically
@@ -108,6 +108,8 @@ def explain(workspace: Workspace, record_id: str, at: datetime) -> tuple[str, li
         tombstones.DELETED: "it was deleted on its service; nothing of it is kept",
         tombstones.DIRECT_MESSAGE: "a private message, refused at the door; nothing was stored",
         tombstones.OBJECTION: "its author objected; it was erased",
+        tombstones.ACCOUNT_DELETED: "its author's account was deleted; it was erased",
+        tombstones.MINOR: "its author is known as a minor; it was erased",
     }
     evidence: dict[str, object] = {"since": stone.at, "audience": stone.audience}
     return stone.reason, [
@@ -182,12 +184,7 @@ def _facts(
         )
     )
     objecting = _records_of_objectors(rights, store, stones)
-    claimed = KeySet(objections.claimed(rights))
-    records = records.with_columns(
-        item_out=pl.lit(value=False),
-        shows_objector=pl.lit(value=False),
-        frozen=pl.Series(claimed.contains(records["account_key"].to_numpy())),
-    )
+    records = _with_items(records, rights)
     return (
         records.join(accounts, on="account_key", how="left")
         .join(
@@ -206,6 +203,20 @@ def _facts(
         )
         .with_columns(age_band=_age(policy))
         .sort("key")
+    )
+
+
+def _with_items(records: pl.DataFrame, rights: Rights) -> pl.DataFrame:
+    """Add what objections say of single records, and which wait for one to be confirmed."""
+    with rights.reading() as connection:
+        out = KeySet(items.out_keys(connection))
+        waiting = KeySet(items.frozen_keys(connection))
+    claimed = KeySet(objections.claimed(rights))
+    keys, authors = records["key"].to_numpy(), records["account_key"].to_numpy()
+    return records.with_columns(
+        item_out=pl.Series(out.contains(keys)),
+        frozen=pl.Series(waiting.contains(keys) | claimed.contains(authors)),
+        shows_objector=pl.lit(value=False),
     )
 
 

@@ -4,14 +4,14 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import idna
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from sayso.errors import UsageError
 from sayso.rights.database import Rights, now
@@ -96,8 +96,17 @@ def add_all(connection: Connection, contacts: Sequence[Contact], at: datetime) -
 def find(connection: Connection, request: str) -> Request | None:
     """Return a request by its id."""
     row = connection.execute(select(requests).where(requests.c.id == request)).first()
-    if row is None:
-        return None
+    return None if row is None else _request(row)
+
+
+def listening(connection: Connection, ids: Collection[str]) -> dict[str, Request]:
+    """Return those of these requests that want to be told of steps, by id."""
+    told = or_(requests.c.email != "", requests.c.callbacks != "[]")
+    rows = connection.execute(select(requests).where(requests.c.id.in_(ids), told))
+    return {row.id: _request(row) for row in rows}
+
+
+def _request(row: Row[*tuple[Any, ...]]) -> Request:
     callbacks = msgspec.json.decode(row.callbacks, type=tuple[str, ...])
     contact = Contact(row.email, row.language, callbacks, row.agent)
     return Request(row.id, contact, row.code_until, row.mailed_at, row.created_at)

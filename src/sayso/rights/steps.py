@@ -97,9 +97,7 @@ def of(connection: Connection, number: str) -> list[Step]:
 def removed(rights: Rights, up_to: int) -> None:
     """Note for all objections bound by ledger entry `up_to` that what was held is erased."""
     for chunk in _open(rights, "data_removed", up_to):
-        with rights.writing() as connection:
-            for objection in _objections(connection, chunk):
-                note(connection, rights, objection, "data_removed", _moment())
+        _note_all(rights, chunk, [("data_removed", "", "")])
 
 
 def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: bool) -> None:
@@ -107,13 +105,29 @@ def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: 
 
     An interim release is named once for each objection; the complete one closes it.
     """
+    wanted = [("models_cleared", release, digest)] + [("closed", "", "")] * complete
     for chunk in _open(rights, "closed" if complete else "models_cleared", up_to):
-        with rights.writing() as connection:
-            for objection in _objections(connection, chunk):
-                at = _moment()
-                note(connection, rights, objection, "models_cleared", at, release, digest)
-                if complete:
-                    note(connection, rights, objection, "closed", at)
+        _note_all(rights, chunk, wanted)
+
+
+def _note_all(rights: Rights, numbers: Sequence[str], wanted: list[tuple[str, str, str]]) -> None:
+    """Note the same steps, (state, release, hash), for many, signed before the database is held."""
+    signed = [
+        _signed(rights, n, state, _moment(), *rest) for n in numbers for state, *rest in wanted
+    ]
+    with rights.writing() as connection:
+        present = select(steps.c.number, steps.c.state, steps.c.release)
+        there = set(connection.execute(present.where(steps.c.number.in_(numbers))).tuples())
+        new = [step for step in signed if (step.number, step.state, step.release) not in there]
+        if not new:
+            return
+        connection.execute(insert(steps), [msgspec.structs.asdict(step) for step in new])
+        of_number = {objection.number: objection for objection in _objections(connection, numbers)}
+        listening = requests.listening(connection, {o.request for o in of_number.values()})
+        for step in new:
+            objection = of_number[step.number]
+            if objection.request in listening:
+                outbox.announce(connection, listening[objection.request], objection, step)
 
 
 def _open(rights: Rights, state: str, up_to: int) -> Iterator[Sequence[str]]:
