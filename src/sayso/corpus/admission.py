@@ -14,9 +14,8 @@ from sayso.corpus.store import Store
 from sayso.errors import UsageError
 from sayso.gate import gate, history
 from sayso.gate.keyset import KeySet
-from sayso.gate.policy import Policy
+from sayso.gate.policy import Policy, source
 from sayso.gate.policy import load as load_policy
-from sayso.gate.policy import source
 from sayso.rights import items, ledger, objections, people, tombstones
 from sayso.rights.database import Rights
 from sayso.settings import dump

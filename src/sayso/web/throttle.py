@@ -8,7 +8,6 @@ typed, never what is known here, so a refusal tells nothing about anybody.
 import ipaddress
 from typing import Final
 
-
 from sayso.settings import Claims
 from sayso.web.naming import plain
 from sayso.web.rates import Rates
