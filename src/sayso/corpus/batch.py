@@ -63,7 +63,7 @@ class Batch:
         self.interactions: dict[int, Interaction] = {}
         self.undone: set[int] = set()
         self.purged: dict[int, str] = {}
-        self.minors: set[str] = set()  # accounts that this batch says are minors'
+        self.ages: dict[str, str] = {}  # of accounts whose age is told, and what came after
 
     def account(self, name: str) -> int:
         """Return an account's pseudonym, 0 for none."""
@@ -153,6 +153,8 @@ class Batch:
         self.seen.append(record)
         if record.author and record.age_band == people.MINOR:
             self._leave(record.author, tombstones.MINOR)
+        if record.author in self.ages and record.age_band:
+            self._note_age(record.author, record.age_band)
         stone = self.stones.get(key)
         if stone and stone.reason in tombstones.FINAL and record.rev <= stone.rev:
             count(self._report.skipped, "deleted before")
@@ -215,7 +217,11 @@ class Batch:
             self._leave(change.account, tombstones.MINOR)
         elif change.age_band == "adult":
             self._minors.discard(account)
-            self.minors.discard(change.account)
+        if change.age_band:
+            self._note_age(change.account, change.age_band)
+
+    def _note_age(self, name: str, band: str) -> None:
+        self.ages[name] = people.MINOR if self.account(name) in self._minors else band
 
     def _leave(self, name: str, reason: str) -> None:
         """Take out everything of an account that was deleted or turns out to be a minor's."""
@@ -223,7 +229,6 @@ class Batch:
         had_left = bool(self._left(account))
         if reason == tombstones.MINOR:
             self._minors.add(account)
-            self.minors.add(name)
         else:
             self._deleted.add(account)
         if had_left and account in self.purged:

@@ -150,7 +150,7 @@ def store_batch(
             people.note_authors(connection, workspace.pseudonyms, batch.seen)
             for change in batch.accounts:
                 people.apply(connection, workspace.pseudonyms, change)
-            people.mark_minors(connection, batch.minors)
+            people.set_ages(connection, batch.ages)
             batch.block(KeySet(objections.objectors_in(connection)))
             batch.purge(store)
             tombstones.put(connection, batch.new_stones)

@@ -140,12 +140,12 @@ def _state(connection: Connection, change: AccountUpdate) -> str:
     return strictest(standing)
 
 
-def mark_minors(connection: Connection, names: Iterable[str]) -> None:
-    """Note that accounts are minors', whatever was said of their age before."""
+def set_ages(connection: Connection, ages: Mapping[str, str]) -> None:
+    """Set the age bands of known accounts to what was told last."""
     theirs = accounts.c.account == bindparam("which")
-    rows = [{"which": name} for name in sorted(names)]
+    rows = [{"which": name, "band": band} for name, band in sorted(ages.items())]
     if rows:
-        said = {"age_band": MINOR, "age_source": AGE_BY_SERVICE}
+        said = {"age_band": bindparam("band"), "age_source": AGE_BY_SERVICE}
         connection.execute(update(accounts).where(theirs).values(said), rows)
 
 
