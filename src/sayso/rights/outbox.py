@@ -1,11 +1,16 @@
-"""Letters and calls that wait to be sent: queued with the step they tell of, sent by `post`."""
+"""Letters and calls that wait to be sent: queued with the step they tell of, sent by `post`.
 
-from datetime import datetime, timedelta
+A message is sent at least once. Whoever sends takes it for a while (`take`), so that no two do;
+if the process dies between sending and noting it, it goes out again, under the same id.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, select, update
 
 from sayso.rights.database import now
 from sayso.rights.objection import Objection, Step
@@ -16,6 +21,11 @@ MAIL: Final = "mail"
 WEBHOOK: Final = "webhook"
 # Waits between attempts double from a minute on; after this many it is given up, and shown.
 MOST_ATTEMPTS: Final = 12
+LEASE: Final = timedelta(minutes=5)
+OLDEST: Final = timedelta(days=14)
+# What is over is never due, so that the index of what is due soon holds nothing else.
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+NOTHING_LEFT: Final = {"payload": "{}", "target": ""}
 
 
 class Letter(Struct, frozen=True):
@@ -63,41 +73,97 @@ def announce(connection: Connection, request: Request, objection: Objection, ste
         put(connection, request.id, MAIL, request.contact.email, letter)
 
 
-def due(connection: Connection, at: datetime, most: int = 50) -> list[Letter]:
-    """Return the messages that are to be sent now, oldest first."""
-    query = (
-        select(outbox)
-        .where(outbox.c.sent_at.is_(None), outbox.c.given_up.is_(False), outbox.c.due_at <= at)
-        .order_by(outbox.c.id)
-        .limit(most)
+def take(
+    connection: Connection, at: datetime, kinds: Collection[str] = (MAIL, WEBHOOK), most: int = 50
+) -> list[Letter]:
+    """Return messages that are to be sent now, longest due first; nobody else gets them meanwhile.
+
+    They are due again after `LEASE`, unless `sent` or `failed` says otherwise. Within
+    `Rights.writing`.
+    """
+    query = select(outbox).where(_is_due(at, kinds)).order_by(outbox.c.due_at, outbox.c.id)
+    letters = [_letter(row) for row in connection.execute(query.limit(most))]
+    taken = outbox.c.id.in_([letter.id for letter in letters])
+    connection.execute(update(outbox).where(taken).values(due_at=at + LEASE))
+    return letters
+
+
+def is_any_due(connection: Connection, at: datetime, kinds: Collection[str]) -> bool:
+    """Whether there is anything for `take`."""
+    query = select(outbox.c.id).where(_is_due(at, kinds)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _is_due(at: datetime, kinds: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        outbox.c.due_at <= at,
+        outbox.c.sent_at.is_(None),
+        outbox.c.given_up.is_(False),
+        outbox.c.kind.in_(kinds),
     )
-    return [
-        Letter(
-            row.id,
-            row.request,
-            row.kind,
-            row.target,
-            msgspec.json.decode(row.payload),
-            row.created_at,
-            row.attempts,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def sent(connection: Connection, letter: Letter) -> None:
     """Note that a message went out; its text and address are dropped."""
-    values = {"sent_at": now(), "payload": "{}", "target": ""}
+    values = {"sent_at": now(), "due_at": NEVER, **NOTHING_LEFT}
     connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))
 
 
 def failed(connection: Connection, letter: Letter) -> None:
-    """Note a failed attempt; the next one is later, until it is given up."""
+    """Note a failed attempt; the next one is later, until it is given up and dropped."""
     attempts = letter.attempts + 1
-    wait = timedelta(minutes=2 ** min(attempts - 1, 10))
-    values = {
-        "attempts": attempts,
-        "due_at": now() + wait,
-        "given_up": attempts >= MOST_ATTEMPTS,
-    }
+    values: dict[str, Any] = {"attempts": attempts}
+    if attempts >= MOST_ATTEMPTS:
+        values |= {"given_up": True, "due_at": NEVER, **NOTHING_LEFT}
+    else:
+        values["due_at"] = now() + timedelta(minutes=2 ** min(attempts - 1, 10))
     connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))
+
+
+def give_up_old(connection: Connection, at: datetime) -> int:
+    """Drop what could not be sent for `OLDEST`, as where no mail server is set; return how many."""
+    late = (outbox.c.created_at < at - OLDEST) & outbox.c.sent_at.is_(None)
+    values = {"given_up": True, "due_at": NEVER, **NOTHING_LEFT}
+    changed = update(outbox).where(late, outbox.c.given_up.is_(False)).values(values)
+    return int(connection.execute(changed).rowcount)
+
+
+class Overview(Struct, frozen=True):
+    """How many messages of a kind there are, and how many attempts to send them failed."""
+
+    kind: str
+    waiting: int
+    sent: int
+    given_up: int
+    failures: int
+
+
+def overview(connection: Connection) -> list[Overview]:
+    """Return what the operator may know of the messages: numbers, no addresses."""
+    is_sent = case((outbox.c.sent_at.is_not(None), 1), else_=0)
+    gave_up = case((outbox.c.given_up.is_(True), 1), else_=0)
+    query = select(
+        outbox.c.kind,
+        func.count(),
+        func.sum(is_sent),
+        func.sum(gave_up),
+        func.sum(outbox.c.attempts),
+    ).group_by(outbox.c.kind)
+    counts = {row[0]: [int(n) for n in row[1:]] for row in connection.execute(query)}
+    return [
+        Overview(kind, everything - went - gone, went, gone, failures)
+        for kind in (MAIL, WEBHOOK)
+        for everything, went, gone, failures in [counts.get(kind, [0, 0, 0, 0])]
+    ]
+
+
+def _letter(row: Row[*tuple[Any, ...]]) -> Letter:
+    return Letter(
+        row.id,
+        row.request,
+        row.kind,
+        row.target,
+        msgspec.json.decode(row.payload),
+        row.created_at,
+        row.attempts,
+    )
