@@ -18,6 +18,7 @@ from sayso.gate import policy
 from sayso.rights import ledger, objections
 from sayso.rights.database import Rights
 from sayso.rights.ledger import Entry
+from sayso.rights.signals.model import evidence, said
 from sayso.training.compare import compare
 from sayso.workspace import Workspace
 
@@ -320,7 +321,9 @@ def test_a_parent_whose_account_goes_private_takes_its_replies_along(town):
     ],
 )
 def test_an_accounts_word_on_training_holds_for_its_records(town, record, person, rule):
-    word = {"account": "member-1@square", "policy": {"train": person}}
+    # As a software sets it: a person's own no would be an objection, and erase the record.
+    default = evidence([said("activitypub", "deny", raw={"indexable": False})])
+    word = {"account": "member-1@square", "policy": {"train": person}, "evidence": default}
     take_in(town, post("a", policy={"train": record}), {"type": "net.account.update", "data": word})
     assert rules(town) == {"a": rule}
     word["policy"] = {"train": "unset"}

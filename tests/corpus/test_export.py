@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import select
 
 from sayso.corpus import export, ingest
 from sayso.corpus.store import Store
 from sayso.rights import ledger, objections, people
 from sayso.rights.database import Rights
+from sayso.rights.signals.model import evidence, said
+from sayso.rights.tables import statements
 from sayso.settings import Settings
 from sayso.workspace import Workspace
 from tests.conftest import KEY
@@ -33,7 +36,13 @@ POSTS = [
     post(8, "whoever", author="acct:member-8@square.example", lang="pt-BR"),
 ]
 ACCOUNTS = [
-    event("account.update", account="member-1@square", handle="One", policy={"train": "deny"}),
+    event(
+        "account.update",
+        account="member-1@square",
+        handle="One",
+        policy={"train": "deny"},
+        evidence=evidence([said("activitypub", "deny", raw={"indexable": False})]),
+    ),
     event("account.update", account="member-0@square", policy={"train": "allow"}, statement="one"),
     event("account.update", account="member-0@square", policy={"train": "no"}, statement="two"),
     event("account.update", account="acct:member-8@square.example", kind="bot", person="member-2"),
@@ -74,6 +83,8 @@ def test_what_goes_out_comes_in_again_the_same(tmp_path, full, form):
     take(second, event("account.update", account="member-0@square", statement="two",
                        policy={"train": "unset"}))  # fmt: skip
     with Rights(second).reading() as connection:
+        kept = connection.scalars(select(statements.c.evidence)).all()
+        assert sorted(kept) == ["", ACCOUNTS[0]["data"]["evidence"]]
         assert [each.train_signal for each in people.find(connection, "member-0@square")] == [
             "allow"
         ]

@@ -7,9 +7,11 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sayso.content.events import AccountUpdate, Delete, Interaction, Upsert
 from sayso.content.record import HIGHEST_REV
+from sayso.rights.signals.model import read_evidence
 from sayso.sources import jetstream, lines
 from sayso.sources.items import Refused, Rejected, Skipped
 from tests.sources.test_bluesky import (
@@ -183,7 +185,14 @@ def test_signals(operation, collection, key, record, signal):
     item = both(*changed(operation, collection, record, rkey=key))
     name = f"{collection}/{key}"
     update = AccountUpdate(DID, "bluesky", train_signal=signal, statement=name)
-    assert item == (update if signal else Skipped("not content"))
+    if not signal:
+        assert item == Skipped("not content")
+        return
+    assert isinstance(item, AccountUpdate)
+    assert replace(item, evidence="") == update
+    # What stood there is kept, but of what is gone nothing stands anywhere.
+    kept = {each.value for each in read_evidence(item.evidence)}
+    assert (signal in kept) == (signal != "unset")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ class Account(msgspec.Struct, frozen=True):
     service: int
     state: str
     linked: bool
+    says_no: bool = False  # by the switch of the service: an objection to training there
 
 
 class Train(msgspec.Struct, frozen=True):
@@ -118,6 +119,7 @@ actions = st.one_of(
         st.integers(0, 1),
         st.sampled_from(["active", "active", "private", "deleted"]),
         st.booleans(),
+        st.sampled_from([False, False, True]),
     ),
     st.builds(Train, st.integers(-1, 3), st.integers(9, 11)),
     st.builds(Train, st.just(-1), st.integers(9, 11)),
@@ -183,6 +185,7 @@ class World:
                     account=account(action.person, action.service),
                     state=action.state,
                     person=PEOPLE[action.person] if action.linked else "",
+                    policy={"train": "deny"} if action.says_no else None,
                 )
             case Train():
                 self.train(action)
@@ -272,7 +275,11 @@ def test_release_is_as_if_the_objection_had_always_stood(
     # Nobody withdraws here: whoever objects, objects for good.
     script = [a for a in script if not isinstance(a, Withdraw) and a not in settled(theirs=False)]
     world, release = play(tiny_settings, [*script, *settled(theirs=True)])
-    always = [Object(a.person, a.service) for a in script if isinstance(a, Object | Claim)]
+    always = [
+        Object(a.person, a.service)
+        for a in script
+        if isinstance(a, Object | Claim) or (isinstance(a, Account) and a.says_no)
+    ]
     rest = [a for a in script if not isinstance(a, Object | Claim | Settle | Train)]
     other, expected = play(tiny_settings, [*always, *rest])
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sayso import __version__
-from sayso.cli import data, deciding, models, objecting, rights, users
+from sayso.cli import data, deciding, models, objecting, rights, signals, users
 from sayso.cli.common import Context
 
 EPILOG = (
@@ -37,6 +37,7 @@ for command in (
     data.listen,
     deciding.gate,
     deciding.explain,
+    signals.signals,
     models.train,
     models.serve,
     rights.object_,

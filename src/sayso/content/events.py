@@ -36,7 +36,9 @@ class AccountUpdate(Struct, frozen=True, gc=False):
     `state` is 'active', 'deleted' (purges all of it), 'private' or 'opted_out'. `handle` is the
     name shown for it where the id is not one. `train_signal` is the account's own word on training,
     as in `Record`, or 'unset' to take it back; `statement` names which of several words it is: each
-    stands until it is taken back itself, and the strictest counts. `moved_to` is an account of the
+    stands until it is taken back itself, and the strictest counts. `evidence` is what stood there
+    (JSON as `sayso.rights.signals.model.evidence` writes it, at most 4 KiB); none where a service
+    tells of a switch of its own. `moved_to` is an account of the
     same person, both of which have confirmed it: the person's objections hold for it, too.
     """
 
@@ -50,6 +52,7 @@ class AccountUpdate(Struct, frozen=True, gc=False):
     assistant: bool | None = None
     train_signal: str = ""
     statement: str = ""
+    evidence: str = ""
     moved_to: str = ""
 
 

@@ -93,7 +93,11 @@ def _accounts(rights: Rights, authors: KeySet) -> Iterator[AccountUpdate]:
         for row in connection.execute(said):
             if _is_in(authors, row.key):
                 yield AccountUpdate(
-                    row.account, row.service, train_signal=row.signal, statement=row.name
+                    row.account,
+                    row.service,
+                    train_signal=row.signal,
+                    statement=row.name,
+                    evidence=row.evidence,
                 )
 
 

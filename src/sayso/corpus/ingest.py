@@ -14,9 +14,9 @@ from sayso.corpus.numbered import resolved
 from sayso.corpus.store import Store
 from sayso.errors import RefusedError, UsageError
 from sayso.gate.keyset import KeySet
-from sayso.rights import ledger, objections, people, tombstones
+from sayso.rights import declared, ledger, objections, people, tombstones
 from sayso.rights.database import Rights, now
-from sayso.sources import lines
+from sayso.sources import lines, pictures
 from sayso.sources.archive import Member
 from sayso.sources.detect import Export, find
 from sayso.sources.items import Item, Refused, Rejected, Skipped
@@ -87,7 +87,8 @@ def import_exports(
         _note_declared(workspace, declared)
     for export in exports:
         total = sum(member.size for member in export.tree.members if member.used)
-        for _ in _take_in(workspace, _declare(export.read(), declared), report):
+        items = pictures.heeded(export.read(), export.tree)
+        for _ in _take_in(workspace, _declare(items, declared), report):
             if progress:
                 progress(export.tree.name, _bytes_read(export), total)
         report.files += sum(member.used for member in export.tree.members)
@@ -149,7 +150,7 @@ def store_batch(
             batch.fold()
             people.note_authors(connection, workspace.pseudonyms, batch.seen)
             for change in batch.accounts:
-                people.apply(connection, workspace.pseudonyms, change)
+                declared.apply(connection, rights, change)
             people.set_ages(connection, batch.ages)
             batch.block(KeySet(objections.objectors_in(connection)))
             batch.purge(store)

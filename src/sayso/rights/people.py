@@ -134,7 +134,12 @@ def _state(connection: Connection, change: AccountUpdate) -> str:
     theirs = statements.c.account == change.account
     connection.execute(delete(statements).where(theirs, statements.c.name == change.statement))
     if change.train_signal != "unset":
-        row = {"account": change.account, "name": change.statement, "signal": change.train_signal}
+        row = {
+            "account": change.account,
+            "name": change.statement,
+            "signal": change.train_signal,
+            "evidence": change.evidence,
+        }
         connection.execute(insert(statements).values(row))
     standing = connection.scalars(select(statements.c.signal).where(theirs)).all()
     return strictest(standing)

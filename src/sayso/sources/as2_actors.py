@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sayso.content.events import AccountUpdate
+from sayso.rights.signals import activitypub
+from sayso.rights.signals.model import evidence
+from sayso.rights.signals.resolve import verdict
 from sayso.sources import as2_values as values
 from sayso.sources.as2_values import UnfitError
 from sayso.sources.items import Item, Skipped
@@ -19,8 +22,6 @@ KINDS: Final = {
 LONGEST_NAME: Final = 256
 # Which of an account's statements a profile is.
 PROFILE: Final = "profile"
-# No property speaks of AI training; these tags in profiles do, by custom.
-_NO: Final = re.compile(r"(?<!\w)#(?:noai|noimageai|nobots?|noindex)\b", re.IGNORECASE)
 
 
 def updates(actor: dict[str, Any]) -> Iterator[AccountUpdate]:
@@ -38,7 +39,9 @@ def updates(actor: dict[str, Any]) -> Iterator[AccountUpdate]:
         raise UnfitError("an actor without an address")
     name = named(actor)
     kind = next((KINDS[each] for each in KINDS if each in values.kinds(actor)), "")
-    signal = _signal(actor)
+    said = activitypub.actor(actor, _profile(actor))
+    # Consent to search ends an earlier no to it; it is no consent to training (FEP-5feb).
+    signal = verdict(said).signal or ("unset" if activitypub.is_search_yes(actor) else "")
     for account in dict.fromkeys((name, own)):
         yield AccountUpdate(
             account,
@@ -48,6 +51,7 @@ def updates(actor: dict[str, Any]) -> Iterator[AccountUpdate]:
             state=_state(actor),
             train_signal=signal,
             statement=PROFILE if signal else "",
+            evidence=evidence(said) if signal and said else "",
             moved_to="" if account == name else name,
         )
 
@@ -91,22 +95,6 @@ def _state(actor: dict[str, Any]) -> str:
             return "active"
         case _:
             return "private"
-
-
-def _signal(actor: dict[str, Any]) -> str:
-    """Return the account's word on training, 'unset' for the end of an earlier no.
-
-    Search consent is no training consent (FEP-5feb).
-    """
-    indexable, searchable = actor.get("indexable"), actor.get("searchableBy")
-    # Of the dead nobody is left who could object.
-    if indexable is False or actor.get("memorial") is True or _NO.search(_profile(actor)):
-        return "deny"
-    if searchable is not None and values.PUBLIC.isdisjoint(values.identifiers(searchable)):
-        return "deny"
-    if indexable is True:
-        return "unset"
-    return "" if indexable is None else "unreadable"
 
 
 def _profile(actor: dict[str, Any]) -> str:

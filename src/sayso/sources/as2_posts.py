@@ -6,6 +6,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from sayso.content.record import LONGEST_TEXT, Medium, Record, revision
+from sayso.rights.signals import activitypub
+from sayso.rights.signals.resolve import verdict
 from sayso.sources import as2_values as values
 from sayso.sources.as2_values import UnfitError
 
@@ -117,7 +119,7 @@ def record_of(
             )
         ),
         url=_page(post),
-        train_signal=_signal(post),
+        train_signal=verdict(activitypub.searchable(post)).signal,
         source=origin.source,
     )
 
@@ -214,14 +216,6 @@ def _quote_of(post: dict[str, Any]) -> str:
         if _QUOTE_LINK in values.many(tag.get("rel")):
             return values.identifier(tag)
     return ""
-
-
-def _signal(post: dict[str, Any]) -> str:
-    """Return 'deny' for what its author does not want to be found by everybody (FEP-268d)."""
-    searchable = post.get("searchableBy")
-    if searchable is None or not values.PUBLIC.isdisjoint(values.identifiers(searchable)):
-        return ""
-    return "deny"
 
 
 def _page(post: dict[str, Any]) -> str:

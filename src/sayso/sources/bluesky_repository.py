@@ -11,7 +11,10 @@ from typing import Any, Final, Protocol
 
 from sayso.content.events import AccountUpdate
 from sayso.errors import InputError
-from sayso.sources import bluesky, bluesky_signals, car
+from sayso.rights.signals import atproto
+from sayso.rights.signals.model import evidence
+from sayso.rights.signals.resolve import verdict
+from sayso.sources import bluesky, car
 from sayso.sources.archive import Member, Tree
 from sayso.sources.documents import Document, UnreadableError
 from sayso.sources.items import Item, Refused, Rejected, Skipped
@@ -21,7 +24,7 @@ _FILE: Final = re.compile(
     r"(?P<root>(?:.*/)?)(?P<collection>[a-z][a-z0-9-]*(?:\.[a-zA-Z0-9-]+){2,})/(?P<key>[^/]+)\.json"
 )
 _KNOWN: Final = "app.bsky."
-_ABOUT_ACCOUNTS: Final = (bluesky.PROFILE, *bluesky_signals.COLLECTIONS)
+_ABOUT_ACCOUNTS: Final = (bluesky.PROFILE, *atproto.COLLECTIONS)
 _COMMIT: Final = "_commit.json"
 
 
@@ -94,8 +97,15 @@ def _account(repository: _Repository) -> tuple[AccountUpdate, str]:
                 said.append((collection, key, fields))
             elif key == "self":
                 audience, kind = bluesky.profile(fields)
-    signal = bluesky_signals.resolve(said)
-    return AccountUpdate(repository.did, bluesky.SERVICE, kind=kind, train_signal=signal), audience
+    told = atproto.statements(said)
+    update = AccountUpdate(
+        repository.did,
+        bluesky.SERVICE,
+        kind=kind,
+        train_signal=verdict(told).signal,
+        evidence=evidence(told) if told else "",
+    )
+    return update, audience
 
 
 class _Folder:

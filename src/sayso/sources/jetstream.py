@@ -16,14 +16,17 @@ from msgspec import Struct, field
 
 from sayso.content.events import AccountUpdate, Delete
 from sayso.content.record import HIGHEST_REV
-from sayso.sources import bluesky, bluesky_signals
+from sayso.rights.signals import atproto
+from sayso.rights.signals.model import evidence
+from sayso.rights.signals.resolve import verdict
+from sayso.sources import bluesky
 from sayso.sources.fields import moment
 from sayso.sources.items import Item, Rejected, Skipped
 
 SOURCE: Final = "bluesky-jetstream"
 EVENTS: Final = "network.bsky.jetstream.subscribeEvents"
 # Where accounts speak of themselves; who reads anything of them has to read these.
-ALWAYS: Final = (bluesky.PROFILE, *bluesky_signals.COLLECTIONS)
+ALWAYS: Final = (bluesky.PROFILE, *atproto.COLLECTIONS)
 COLLECTIONS: Final = (bluesky.POST, *bluesky.REACTIONS, *ALWAYS)
 _TID: Final = re.compile(r"[2-7a-j][2-7a-z]{12}")
 _DIGITS: Final = str.maketrans(
@@ -191,7 +194,7 @@ def _committed(did: str, commit: _Commit, name: str, where: str) -> Item:
         return Rejected(name, where, "unknown `operation`: expected create, update or delete")
     if bluesky.is_content(collection):
         return _content(did, commit, name, where)
-    if collection in bluesky_signals.COLLECTIONS:
+    if collection in atproto.COLLECTIONS:
         return _signalled(did, commit)
     if collection == bluesky.PROFILE and key == "self" and commit.operation != "delete":
         return _profile(did, commit.record)
@@ -216,14 +219,21 @@ def _content(did: str, commit: _Commit, name: str, where: str) -> Item:
 def _signalled(did: str, commit: _Commit) -> AccountUpdate | Skipped:
     """Return what a change of a record on AI changes."""
     collection, key = commit.collection, commit.rkey
-    signal = ""
+    said = []
     if commit.operation != "delete":
-        signal = bluesky_signals.streamed(collection, key, commit.record)
+        said = atproto.streamed(collection, key, commit.record)
+    signal = verdict(said).signal
     if not signal and commit.operation != "create":
         signal = "unset"  # taken back, or now about something else
     if not signal:
         return Skipped(bluesky.NOT_CONTENT)
-    return AccountUpdate(did, bluesky.SERVICE, train_signal=signal, statement=f"{collection}/{key}")
+    return AccountUpdate(
+        did,
+        bluesky.SERVICE,
+        train_signal=signal,
+        statement=f"{collection}/{key}",
+        evidence=evidence(said) if said else "",
+    )
 
 
 def _profile(did: str, fields: Any) -> AccountUpdate | Skipped:

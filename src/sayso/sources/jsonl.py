@@ -25,6 +25,7 @@ from sayso.content.record import (
     parse_time,
     revision,
 )
+from sayso.rights.signals.model import LONGEST_EVIDENCE
 from sayso.sources import messages
 from sayso.sources.items import Refused, Rejected
 
@@ -97,6 +98,7 @@ class _Account(Struct):
     assistant: bool | None = None
     policy: _Policy | None = None
     statement: str = ""
+    evidence: str = ""
     moved_to: str = ""
 
 
@@ -252,6 +254,8 @@ def _account(raw: _Account) -> AccountUpdate:
         raise _InvalidError(
             "unknown account `state`: expected active, deleted, private or opted_out"
         )
+    if len(raw.evidence.encode("utf-8", "replace")) > LONGEST_EVIDENCE:
+        raise _InvalidError(f"`evidence` is longer than {LONGEST_EVIDENCE} bytes")
     band = raw.age_band if raw.age_band in ("", *AGE_BANDS) else "unknown"
     return AccountUpdate(
         account=account,
@@ -264,6 +268,7 @@ def _account(raw: _Account) -> AccountUpdate:
         assistant=raw.assistant,
         train_signal="" if raw.policy is None else _signal(raw.policy) or "unset",
         statement=raw.statement,
+        evidence=raw.evidence,
         moved_to=raw.moved_to,
     )
 

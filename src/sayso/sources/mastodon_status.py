@@ -19,6 +19,8 @@ from sayso.content.record import (
     normalise_text,
     revision,
 )
+from sayso.rights.signals import activitypub
+from sayso.rights.signals.resolve import verdict
 from sayso.sources import as2_values as values
 from sayso.sources import messages
 from sayso.sources.as2_values import UnfitError
@@ -32,8 +34,6 @@ _LOCAL: Final = re.compile(
     r"(?P<users>https?://(?P<host>[^/]+)/(ap/)?users/)(?P<who>[^/]+)/statuses/(?P<number>\w+)"
 )
 _ALIAS: Final = re.compile(r"mastodon:([^/]*)/(\w+)")
-# By custom; no property speaks of training (signals-and-law, Mastodon).
-_NO: Final = re.compile(r"(?<!\w)#(?:noai|noimageai|nobots?|noindex)\b", re.IGNORECASE)
 
 
 class Account(Struct):
@@ -242,8 +242,8 @@ def _signal(account: Account) -> str:
 
     `indexable` true is consent to search alone.
     """
-    said = _NO.search(values.plain(account.note)) if account.note and "#" in account.note else None
-    return "deny" if account.indexable is False or said else ""
+    words = values.plain(account.note) if account.note and "#" in account.note else ""
+    return verdict(activitypub.actor({"indexable": account.indexable}, words)).signal
 
 
 def _parent(status: Status, server: Server) -> str:

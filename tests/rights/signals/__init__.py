@@ -1,0 +1,1 @@
+"""Each signal and the resolver over all of them."""
