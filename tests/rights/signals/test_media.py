@@ -310,3 +310,13 @@ def test_stores_as_json():
     assert heard(cawg.LABEL, {"cawg.ai_training": {}}) == "unreadable"
     assert heard(cawg.LABEL, None) == "unreadable"
     assert heard("stds.exif", {"x": 1}) == "unknown"
+
+
+def test_a_file_of_a_thousand_packets_is_not_read_to_its_end():
+    many = b"%PDF-1.7\n" + 1000 * (
+        b"1 0 obj << /Type /Metadata /Filter /FlateDecode >>\nstream\n"
+        + zlib.compress(b" " * 1_000_000)
+        + b"\nendstream\n"
+    )
+    assert answer(many) == "unreadable"
+    assert answer(1000 * mining("DMI-ALLOWED")) == "unreadable"

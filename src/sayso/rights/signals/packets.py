@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 LARGEST: Final = 16 * 1024 * 1024  # bytes of one packet once inflated
-MOST: Final = 64  # packets of one file
+MOST: Final = 64  # packets of one file, and places that hold them
+_NEAR: Final = 4096  # bytes around the words that tell what a PDF's stream is
 _EXTENDED: Final = b"http://ns.adobe.com/xmp/extension/\0"
 _BEGIN: Final = re.compile(rb"<(?:\w+:)?(xmpmeta|xapmeta|RDF)[\s>]")
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -26,7 +27,10 @@ BROKEN: Final = b""
 def packets(data: bytes) -> Iterator[bytes]:
     """Yield each packet, XML from its root element's beginning to its end, or `BROKEN`."""
     number = 0
-    for source in _sources(data):
+    for sources, source in enumerate(_sources(data)):
+        if sources > MOST:
+            yield BROKEN
+            return
         for packet in _scan(source):
             number += 1
             if number > MOST:
@@ -111,15 +115,17 @@ def _hexadecimal(text: bytes) -> bytes:
 
 def _pdf(data: bytes) -> Iterator[bytes]:
     """Metadata streams with a filter; those without one are found by scanning."""
+    is_encrypted = b"/Encrypt" in data
     for match in _PDF_METADATA.finditer(data):
-        begin = _STREAM.search(data, match.end(), match.end() + 4096)
+        begin = _STREAM.search(data, match.end(), match.end() + _NEAR)
         if begin is None:
             continue
-        about = data[max(data.rfind(b"obj", 0, match.start()), 0) : begin.start()]
+        near = max(match.start() - _NEAR, 0)
+        about = data[max(data.rfind(b"obj", near, match.start()), near) : begin.start()]
         end = data.find(b"endstream", begin.end())
         if b"/FlateDecode" in about and b"/DecodeParms" not in about:
             yield _inflated(data[begin.end() : end if end >= 0 else None])
-        elif b"/Filter" in about or b"/Encrypt" in data:
+        elif b"/Filter" in about or is_encrypted:
             yield BROKEN
 
 
