@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -18,6 +19,10 @@ from tests import postgres
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample"
 COMMUNITY = ROOT.parent / "shared" / "data" / "community"
+# How long an example takes depends on the machine and the database, not on what is tested.
+hypothesis.settings.register_profile("sayso", deadline=None)
+hypothesis.settings.load_profile("sayso")
+
 KEY = bytes(range(32))
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
