@@ -104,7 +104,6 @@ def trained(workspace: Workspace) -> list[str]:
     return prepared.training["hash"].to_list()
 
 
-@pytest.mark.xfail(reason="known: a minor said to be an adult in one batch", strict=False)
 @world
 @given(events=happenings)
 def test_it_makes_no_difference_where_batches_begin(tiny_settings: Settings, events: list):

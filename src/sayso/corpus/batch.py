@@ -110,10 +110,10 @@ class Batch:
         for (key, record), is_blocked in zip(fresh.items(), blocked, strict=True):
             if is_blocked:
                 self._put(key, record, tombstones.OBJECTION, record.rev)
-        actors = [(key, self.account(seen.actor)) for key, seen in self.interactions.items()]
-        stays_out = objected.contains(_numbers(account for _, account in actors))
-        for (key, account), is_blocked in zip(actors, stays_out, strict=True):
-            if is_blocked or self._left(account):
+        actors = _numbers(self.account(seen.actor) for seen in self.interactions.values())
+        stays_out = objected.contains(actors)
+        for key, is_blocked in zip(list(self.interactions), stays_out, strict=True):
+            if is_blocked:
                 del self.interactions[key]
 
     @property
@@ -249,18 +249,13 @@ class Batch:
 
     def _people(self) -> set[str]:
         """Return the accounts that the batch names."""
-        names = set()
-        for item, _ in self._items:
-            match item:
-                case Upsert(record=record):
-                    names.add(record.author)
-                case Interaction(actor=name) | AccountUpdate(account=name):
-                    names.add(name)
-        return names
+        names = {item.record.author for item, _ in self._items if isinstance(item, Upsert)}
+        names |= {item.actor for item, _ in self._items if isinstance(item, Interaction)}
+        return names | {i.account for i, _ in self._items if isinstance(i, AccountUpdate)}
 
     def _react(self, key: int, seen: Interaction) -> None:
         stone = self.stones.get(key) if key else None
-        if stone and stone.reason == tombstones.DELETED:
+        if (stone and stone.reason == tombstones.DELETED) or self._left(self.account(seen.actor)):
             return
         name = seen.id or f"{seen.actor}\n{seen.verb}\n{seen.object}\n{seen.at}"
         row = self._pseudonyms.number("react", name)
