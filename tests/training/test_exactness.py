@@ -327,6 +327,18 @@ def test_control_an_objection_of_somebody_trained_on_changes_the_bits(
     world.close()
 
 
+@pytest.mark.parametrize("changed", [{"words": ("other", "words")}, {"month": 9}])
+def test_an_edit_without_a_new_revision_is_an_edit(tiny_settings: Settings, changed: dict) -> None:
+    post = Post(0, 8, tuple(WORDS))
+    edited = msgspec.structs.replace(post, **changed)
+    world, release = play(tiny_settings, [post, Train(-1, 11), edited])
+    other, expected = play(tiny_settings, [edited])
+    assert release.hash == expected.hash
+    assert release.trained_on == expected.trained_on
+    world.close()
+    other.close()
+
+
 def test_a_withdrawal_brings_back_what_is_handed_in_again(tiny_settings: Settings) -> None:
     post = Post(0, 8, tuple(WORDS))
     world, before = play(tiny_settings, [post])

@@ -126,15 +126,15 @@ def note_records(
         return
     pseudonyms = workspace.pseudonyms
     sought = names.standing(connection)
-    addresses = {
-        pseudonyms.number("record", record.url): key
+    addresses = {  # several records may have the same
+        key: pseudonyms.number("record", record.url)
         for key, record in fresh.items()
         if record.url and record.url != record.id
     }
-    linked = names.aliases(connection, [*fresh, *gone, *addresses])
+    linked = names.aliases(connection, {*fresh, *gone, *addresses.values()})
     if not sought and not linked:
         return
-    for address, key in addresses.items():
+    for key, address in addresses.items():
         for number in linked.get(address, ()):
             if number not in linked.get(key, ()):
                 names.link(connection, number, [key])
@@ -196,16 +196,15 @@ def _look(pseudonyms: Pseudonyms, record: Record) -> Look:
 
 
 def _linked(store: Store, pseudonyms: Pseudonyms, links: Sequence[str]) -> set[int]:
-    """Return the keys of the records that links mean; a link to none stands for itself."""
+    """Return the keys of the records that links mean, and of the links themselves.
+
+    An address is kept even where it has a record: another one may come under it.
+    """
     if not links:
         return set()
     listed = ", ".join("'" + link.replace("'", "''") + "'" for link in links)
-    keys = {link: pseudonyms.number("record", link) for link in links}
-    stored = set(store.records.find(list(keys.values()), ["key"])["key"])
-    found = store.records.read(["key", "url"], f"url IN ({listed})")
-    addresses = set(found["url"])
-    loose = {key for link, key in keys.items() if key in stored or link not in addresses}
-    return loose | set(found["key"])
+    found = store.records.read(["key"], f"url IN ({listed})")
+    return {pseudonyms.number("record", link) for link in links} | set(found["key"])
 
 
 def _sought(workspace: Workspace, account: str, name: str, context: Sequence[str]) -> Sought:

@@ -174,6 +174,10 @@ def _store_records(store: Store, batch: Batch, rows: Rows, report: Report) -> No
         rows.records(known, [batch.place(key) for key in known], at),
         store.records.find(list(known), store.records.schema.names),
     )
+    # What was made of them goes first: a crash in between must not leave it, and the new revision
+    # may have the old one's number.
+    for derived in (store.corpus, store.retrieval):
+        derived.delete(changed["key"].to_pylist())
     store.records.replace(changed)
     # Also what has its tombstone from before: a crash may have come between it and this.
     gone = [key for key in batch.stones if key in batch.stored]

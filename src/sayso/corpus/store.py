@@ -182,20 +182,20 @@ class Table:
         if len(rows):
             self.open().merge_insert("key").when_matched_update_all().execute(rows)
 
-    def delete(self, keys: Sequence[int]) -> None:
-        """Mark rows as deleted; `erase` removes them from the disk."""
+    def delete(self, keys: Sequence[int]) -> int:
+        """Mark the rows with these keys as deleted and return how many; `erase` makes it true."""
+        there = self._present(keys)
         dataset = self.open()
-        for chosen in _chosen(keys):
+        for chosen in _chosen(there):
             dataset.delete(chosen)
+        return len(there)
 
     def remove(self, keys: Sequence[int]) -> int:
         """Delete the rows with these keys and erase them from the disk; return how many."""
-        there = self._present(keys)
-        if there:
-            self.delete(there)
-        if there or self._has_leftovers():
+        gone = self.delete(keys)
+        if gone or self._has_leftovers():
             self.erase()
-        return len(there)
+        return gone
 
     def _has_leftovers(self) -> bool:
         """Whether an erasing was cut off: rows only marked, or files of older versions."""
