@@ -17,11 +17,24 @@ from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
 from sayso.web.ingest import Door
 from sayso.web.intake import Intake
-from sayso.web.pages import account, chat, objection, signing, transparency
+from sayso.web.pages import (
+    account,
+    chat,
+    confirming,
+    depicted,
+    embedding,
+    objection,
+    settings,
+    signing,
+    status,
+    transparency,
+    withdrawal,
+)
 from sayso.web.rates import Rates
 from sayso.web.security import Guard, SecurityHeaders, embedders
 from sayso.web.signin.sessions import Sessions
 from sayso.web.site import Site
+from sayso.web.throttle import Throttle
 from sayso.workspace import Workspace
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -59,6 +72,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     site = app.state.site = Site.make(workspace, assistant)
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
+    app.state.throttle = Throttle(workspace.settings.claims, workspace.pseudonyms)
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
     signing.prepare(app.state, site)
     app.add_middleware(Sessions)
@@ -72,6 +86,12 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         ticketing.router,
         chat.router,
         objection.router,
+        depicted.router,
+        confirming.router,
+        status.router,
+        withdrawal.router,
+        settings.router,
+        embedding.router,
         transparency.router,
         signing.router,
         account.router,

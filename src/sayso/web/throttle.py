@@ -5,12 +5,13 @@ those whom it is meant for. Whoever signs in is not counted at all. What is coun
 typed, never what is known here, so a refusal tells nothing about anybody.
 """
 
-import ipaddress
 from typing import Final
+
+from starlette.requests import Request
 
 from sayso.settings import Claims
 from sayso.web.naming import plain
-from sayso.web.rates import Rates
+from sayso.web.rates import Rates, client
 from sayso.workspace import Pseudonyms
 
 A_DAY: Final = 24 * 3600
@@ -30,35 +31,24 @@ class Throttle:
         self._accounts = Rates(settings.per_account_a_day, A_DAY)
         self._mails = Rates(settings.mails_a_day, A_DAY)
 
-    def client(self, host: str) -> None:
+    def client(self, request: Request) -> None:
         """Count a claim from an address; of IPv6, its network of 64 bits is one place.
 
         Raises:
             HTTPException: 429; too many came from there.
         """
-        self._clients.take(self._name("client", place(host)))
+        self._clients.take(client(request))
 
-    def account(self, name: str) -> None:
-        """Count a claim for an account, as it was typed.
-
-        Raises:
-            HTTPException: 429; there are enough for today: it is frozen by the first of them.
-        """
-        self._accounts.take(self._name("claimed", plain(name).lower()))
+    def may_claim(self, name: str) -> bool:
+        """Count a claim for an account, as it was typed; False if it has had enough today."""
+        return not self._accounts.wait(self._name("claimed", plain(name).lower()))
 
     def may_mail(self, address: str) -> bool:
         """Count a letter to an e-mail address; False if it has had enough today."""
         return not self._mails.wait(self._name("mailed", address.strip().lower()))
 
 
-def place(host: str) -> str:
-    """Return what one household or machine shares of an address."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+def throttle_of(request: Request) -> Throttle:
+    """Return the counts of the application that a request came to."""
+    throttle: Throttle = request.app.state.throttle
+    return throttle

@@ -1,29 +1,34 @@
-"""Objecting, and following what becomes of it; under a minute, without login."""
+"""One form to object for all services at once, without a login."""
 
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse
+from anyio import to_thread
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from sayso.errors import UsageError
-from sayso.rights import receipts
-from sayso.rights.objection import ALL_SERVICES, LONGEST_REASON, SUGGESTED_REASONS, Objection
-from sayso.web import objecting
-from sayso.web.api import look_up
+from sayso.rights.objection import ALL_SERVICES, Given
+from sayso.rights.requests import Contact, checked_email
+from sayso.web import naming, objecting
 from sayso.web.languages import choose
+from sayso.web.pages import cases, sentences
 from sayso.web.rendering import page, translate
 from sayso.web.site import Site, site_of
+from sayso.web.throttle import throttle_of
 
-COOKIE: Final = "receipt"
-A_DAY: Final = 24 * 3600
-LONGEST_OWN_WORDS: Final = (
-    LONGEST_REASON
-    - 1
-    - max(len(reason) for reasons in SUGGESTED_REASONS.values() for reason in reasons)
-)
+CHANNEL: Final = "web form"
 router = APIRouter(include_in_schema=False)
+EMPTY: Final[dict[str, Any]] = {
+    "accounts": "",
+    "scope": "all",
+    "services": (),
+    "email": "",
+    "reason": "",
+    "own_words": "",
+    "confirmed": False,
+}
 
 
 @router.get("/object")
@@ -31,180 +36,109 @@ def form(request: Request, number: str = "") -> Response:
     """Show the form, or lead on to the objection whose number was typed."""
     if number:
         return RedirectResponse(f"/object/{quote(number.strip().upper(), safe='')}", 303)
-    return _form(request)
+    return _form(request, {}, EMPTY)
 
 
 @router.post("/object")
 async def receive(
     request: Request,
-    account: Annotated[str, Form()] = "",
+    accounts: Annotated[str, Form()] = "",
     scope: Annotated[str, Form()] = "all",
     services: Annotated[tuple[str, ...], Form()] = (),
+    email: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
     own_words: Annotated[str, Form()] = "",
     confirmed: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Accept the objection and lead on to its page."""
-    # Browsers send each line break as two characters, but count it as one.
-    own_words = own_words.replace("\r\n", "\n").strip()
-    filled = {
-        "account": account,
+    """Accept the objection as a claim, and lead on to its page."""
+    own_words, names = sentences.cleaned(own_words), naming.listed(accounts)
+    filled: dict[str, Any] = {
+        "accounts": accounts,
         "scope": scope,
-        "chosen": services,
+        "services": services,
+        "email": email,
         "reason": reason,
         "own_words": own_words,
         "confirmed": confirmed,
     }
-    errors = {}
-    if not account.strip() or len(account) > objecting.LONGEST_NAME:
-        errors["account"] = translate(request, "Please say whose posts it is about.")
-    if scope == "some" and not services:
-        errors["services"] = translate(request, "Please choose at least one service.")
-    if len(own_words) > LONGEST_OWN_WORDS:
-        errors["own_words"] = translate(
-            request, "Please use at most %(count)s characters.", count=LONGEST_OWN_WORDS
+    errors = sentences.complaint(request, own_words)
+    if not names:
+        errors["accounts"] = translate(request, "Please say whose posts it is about.")
+    elif len(names) > naming.MOST_NAMES or any(len(n) > objecting.LONGEST_NAME for n in names):
+        errors["accounts"] = translate(
+            request, "Please name at most %(count)s accounts.", count=naming.MOST_NAMES
         )
+    site = site_of(request)
+    if scope == "some":
+        errors |= _of_services(request, site, services)
+    errors |= address_problem(request, email)
     if not confirmed:
         errors["confirmed"] = translate(request, "Please confirm this.")
     if errors:
-        return _form(request, errors, **filled)
-    ready = SUGGESTED_REASONS[choose(request)]
-    sentences = [ready[int(reason)]] if reason in map(str, range(len(ready))) else []
-    site = site_of(request)
-    try:
-        made, _ = await objecting.receive(
-            site,
-            account,
-            services if scope == "some" else (ALL_SERVICES,),
-            " ".join([*sentences, own_words]),
+        return _form(request, errors, filled, 422)
+    throttle = throttle_of(request)
+    throttle.client(request)
+    if not all(throttle.may_claim(name) for name in names):
+        errors["accounts"] = translate(
+            request,
+            "Many objections came for one of these accounts today, so nothing new is trained on it "
+            "any more. To make one yours, sign in, or ask the operator.",
         )
-    except UsageError:
-        # What is left to be wrong is a service that is not among those offered.
-        errors["services"] = translate(request, "Please choose among the services shown.")
-        return _form(request, errors, **filled)
-    return _lead_on(request, made)
-
-
-@router.get("/object/{number}", name="status")
-def status(
-    request: Request, number: str, also: Annotated[tuple[str, ...], Query()] = ()
-) -> Response:
-    """Show an objection's number, scope and steps: enough to follow it, nothing of its person."""
-    return _status(request, number, also)
-
-
-@router.get("/object/{number}/receipt")
-def receipt(request: Request, number: str) -> Response:
-    """Give the receipt to the browser that sent the objection; others are asked whose it is."""
-    site = site_of(request)
-    objection, _ = look_up(site, number)
-    if not objecting.holds_token(site, number, request.cookies.get(COOKIE)):
-        return RedirectResponse(f"/object/{number}#receipt", 303)
-    return _receipt_file(objection)
-
-
-@router.post("/object/{number}/receipt")
-def receipt_by_name(
-    request: Request, number: str, account: Annotated[str, Form()] = ""
-) -> Response:
-    """Give the receipt to who knows whose objection it is: the receipt names the person."""
-    site = site_of(request)
-    objection, _ = look_up(site, number)
-    if account.strip() and objecting.is_about(site, objection, account):
-        return _receipt_file(objection)
-    error = translate(request, "This is not the account that the objection is about.")
-    return _status(request, number, error=error)
-
-
-@router.get("/keys/receipts")
-def public_key(request: Request) -> Response:
-    """Give the public key that receipts are checked with."""
-    workspace = site_of(request).workspace
-    receipts.signing_key(workspace)
-    return FileResponse(
-        workspace.keys / "receipts.pub.jwk",
-        media_type="application/jwk+json",
-        filename="sayso-receipts.pub.jwk",
+        return _form(request, errors, filled, 429)
+    heard = email.strip() if email.strip() and throttle.may_mail(email) else ""
+    meant = await to_thread.run_sync(_resolved, site, names)
+    given = Given(
+        name=meant[0],
+        others=meant[1:],
+        typed=names,
+        services=services if scope == "some" else (ALL_SERVICES,),
+        reason=sentences.joined(request, reason, own_words),
+        channel=CHANNEL,
+        confirmed_by="",
+        contact=Contact(email=heard, language=choose(request)),
     )
-
-
-def _form(request: Request, errors: dict[str, str] | None = None, **filled: Any) -> Response:
-    empty = {
-        "account": "",
-        "scope": "all",
-        "chosen": (),
-        "reason": "",
-        "own_words": "",
-        "confirmed": False,
-    }
-    return page(
-        request,
-        "object.html",
-        status=422 if errors else 200,
-        errors=errors or {},
-        services=objecting.services(site_of(request)),
-        reasons=SUGGESTED_REASONS[choose(request)],
-        longest_own_words=LONGEST_OWN_WORDS,
-        longest_name=objecting.LONGEST_NAME,
-        filled=empty | filled,
-    )
-
-
-def _lead_on(request: Request, made: list[Objection]) -> Response:
-    site = site_of(request)
-    numbers = [objection.number for objection in made]
-    more = "&".join(f"also={number}" for number in numbers[1:])
-    response = RedirectResponse(f"/object/{numbers[0]}{'?' if more else ''}{more}", 303)
-    for number in numbers:
-        response.set_cookie(
-            COOKIE,
-            objecting.token(site, number),
-            max_age=A_DAY,
-            path=f"/object/{number}",
-            samesite="lax",
-            httponly=True,
-            secure=request.url.scheme == "https",
-        )
+    made = await objecting.submit(site, given)
+    response = RedirectResponse(f"/object/{made[0].number}", 303)
+    cases.keep(request, response, made)
     return response
 
 
-def _status(request: Request, number: str, also: tuple[str, ...] = (), error: str = "") -> Response:
-    site = site_of(request)
-    objection, progress = look_up(site, number)
-    own = objecting.holds_token(site, number, request.cookies.get(COOKIE))
-    # Only who sent it is told that the name is unknown; it may be misspelt.
-    unknown = own and not objecting.is_known(site, objection.person)
-    others = [o for n in also[:100] if (o := _found(site, n))]
+def _of_services(request: Request, site: Site, services: tuple[str, ...]) -> dict[str, str]:
+    if not services:
+        return {"services": translate(request, "Please choose at least one service.")}
+    if set(services) - set(objecting.services(site)):
+        return {"services": translate(request, "Please choose among the services shown.")}
+    return {}
+
+
+def address_problem(request: Request, email: str) -> dict[str, str]:
+    """Return what a form says of an e-mail address that is none."""
+    try:
+        if email.strip():
+            checked_email(email)
+    except UsageError:
+        return {"email": translate(request, "This is no e-mail address.")}
+    return {}
+
+
+def _resolved(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
+    with site.rights.reading() as connection:
+        return tuple(naming.resolve(connection, name) for name in names)
+
+
+def _form(
+    request: Request,
+    errors: dict[str, str],
+    filled: dict[str, Any],
+    status: int = 200,
+) -> Response:
     return page(
         request,
-        "status.html",
-        status=403 if error else 200,
-        path=f"/object/{number}",
-        number=number,
-        address=request.url_for("status", number=number),
-        service=objection.service,
-        due_at=objection.due_at,
-        progress=progress,
-        own=own,
-        unknown=unknown,
-        others=others,
-        error=error,
-    )
-
-
-def _found(site: Site, number: str) -> tuple[str, str] | None:
-    try:
-        return number, look_up(site, number)[0].service
-    except HTTPException:
-        return None
-
-
-def _receipt_file(objection: Objection) -> Response:
-    return Response(
-        objection.receipt + "\n",
-        media_type="application/jose",
-        headers={
-            "Content-Disposition": f'attachment; filename="{objection.number}.jws"',
-            "Cache-Control": "no-store",
-        },
+        "object.html",
+        status=status,
+        errors=errors,
+        services=objecting.services(site_of(request)),
+        reasons=sentences.ready(request),
+        longest_own_words=sentences.LONGEST_OWN_WORDS,
+        filled=filled,
     )
