@@ -19,6 +19,7 @@ from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, now
+from sayso.rights.deadlines import Alarm
 from sayso.rights.tables import changes
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
@@ -104,7 +105,9 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     rights = Rights(workspace)
     done: Marks | None = None
     told = ""
+    alarm = Alarm()
     while not stop.is_set() and os.getppid() == parent:
+        alarm.look(rights, now())
         seen = marks(workspace, rights)
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now

@@ -17,10 +17,20 @@ from sayso.workspace import Workspace
 from tests.web.conftest import gate_entry, release_entry
 
 NUMBERS = ["OBJ-1", "OBJ-2", "OBJ-3"]
+LATER = "2026-12-24T00:00:00+00:00"
+
+
+def extension(number: str) -> dict:
+    return {"number": number, "months": 1, "due_at": LATER, "by": "0" * 16}
+
+
 entries = st.lists(
     st.one_of(
         st.builds(lambda n: ("objection", {"number": n}), st.sampled_from(NUMBERS)),
+        st.builds(lambda n: ("claim", {"number": n}), st.sampled_from(NUMBERS)),
         st.builds(lambda n: ("withdrawal", {"number": n}), st.sampled_from(NUMBERS)),
+        st.builds(lambda n: ("lapse", {"number": n, "by": "time"}), st.sampled_from(NUMBERS)),
+        st.builds(lambda n: ("extension", extension(n)), st.sampled_from(NUMBERS)),
         st.builds(
             lambda name, kind, up_to: ("release", release_entry(name, kind, up_to)),
             st.sampled_from(["a", "b"]),
@@ -90,6 +100,38 @@ def test_the_steps_of_an_objection(tmp_path: Path) -> None:
         assert (overview.entries, overview.head) == ledger.verify(connection)
     assert board.released_at("r2") == datetime.fromisoformat(interim.at).astimezone(UTC)
     assert board.released_at("r9") is None
+
+
+def test_a_claim_counts_from_when_it_came_and_is_heeded_once_it_is_confirmed(
+    tmp_path: Path,
+) -> None:
+    rights = new_rights(tmp_path)
+    board = Board(rights)
+    claimed = add(rights, "claim", {"number": "OBJ-1"})
+    add(rights, "claim", {"number": "OBJ-2"})
+    add(rights, "release", release_entry("r1", "full", claimed.seq + 1))
+    assert board.progress("OBJ-1").gone_at is None  # nobody knows yet whose it is
+    bound = add(rights, "objection", {"number": "OBJ-1"})
+    add(rights, "lapse", {"number": "OBJ-2", "by": "time"})
+    add(rights, "extension", extension("OBJ-1"))
+    add(rights, "release", release_entry("r2", "full", bound.seq))
+    progress = board.progress("OBJ-1")
+    assert progress.received_at == datetime.fromisoformat(claimed.at)
+    assert (progress.gone_with, progress.rebuilt_with) == ("r2", "r2")
+    assert progress.due_at == datetime.fromisoformat(LATER)
+    assert board.progress("OBJ-2").lapsed_at is not None
+    overview = board.overview()
+    assert (overview.objections, overview.lapsed, overview.withdrawn) == (2, 1, 0)
+
+
+def test_a_letter_counts_from_when_it_came(tmp_path: Path) -> None:
+    rights = new_rights(tmp_path)
+    came = "2026-11-01T00:00:00+00:00"
+    noted = add(rights, "objection", {"number": "OBJ-1", "received_at": came})
+    add(rights, "release", release_entry("r1", "interim", noted.seq))
+    board = Board(rights)
+    assert board.progress("OBJ-1").received_at == datetime.fromisoformat(came)
+    assert board.overview().median_seconds > 24 * 3600
 
 
 def test_another_ledger_in_its_place_is_noticed(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 
 from sayso.corpus.store import Store
-from sayso.rights import listeners, migrations
-from sayso.rights.database import Rights
+from sayso.rights import deadlines, listeners, migrations
+from sayso.rights.database import Rights, now
 from sayso.rights.tables import accounts, ledger, objections, tombstones
 from sayso.training import releases
 from sayso.workspace import Workspace
@@ -26,10 +26,16 @@ def overview(workspace: Workspace) -> dict[str, object]:
             )
             or 0
         )
+        due = deadlines.due(connection, now())
         counts = {
             "accounts": count(accounts),
             "objections": count(objections),
             "objections_standing": standing,
+            "objections_open": due.open,
+            "objections_due_within_a_week": due.soon,
+            "objections_overdue": due.overdue,
+            "objections_pending": due.pending,
+            "objections_next_deadline": due.nearest,
             "tombstones": count(tombstones),
             "ledger_entries": count(ledger),
         }

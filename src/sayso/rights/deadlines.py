@@ -1,9 +1,11 @@
 """Deadlines: one month to say what was done, two more at most, told in time (GDPR Art. 12(3))."""
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, update
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, select, update
 
 from sayso.errors import UsageError
 from sayso.rights import claims, ledger, outbox, requests
@@ -14,6 +16,10 @@ from sayso.rights.tables import objections, remarks, steps
 MOST_MONTHS: Final = 2
 EXTENDED: Final = "extended"
 LAPSED: Final = "lapsed"
+NOTE: Final = "note"
+SOON: Final = timedelta(days=7)
+LOOK_EVERY: Final = timedelta(minutes=10)
+log = logging.getLogger("sayso.deadlines")
 
 
 def extend_in(
@@ -120,3 +126,57 @@ def overdue_ones(rights: Rights, at: datetime) -> list[Objection]:
     query = select(objections).where(is_overdue(at)).order_by(objections.c.due_at)
     with rights.reading() as connection:
         return [Objection.of(row) for row in connection.execute(query)]
+
+
+class Due(Struct, frozen=True):
+    """How many objections are open: of these due within a week, overdue, pending.
+
+    `nearest` is the first deadline of an open one, which may be over; None if none is open.
+    """
+
+    open: int = 0
+    soon: int = 0
+    overdue: int = 0
+    pending: int = 0
+    nearest: datetime | None = None
+
+
+def due(connection: Connection, at: datetime) -> Due:
+    """Count what is to be done, and until when."""
+    due_at = objections.c.due_at
+
+    def counted(which: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((which, 1), else_=0)), 0)
+
+    query = select(
+        func.count(),
+        counted(due_at.between(at, at + SOON)),
+        counted(due_at < at),
+        counted(objections.c.state == "pending"),
+        func.min(due_at),
+    ).where(is_open())
+    opened, soon, late, pending, nearest = connection.execute(query).one()
+    return Due(int(opened), int(soon), int(late), int(pending), nearest)
+
+
+class Alarm:
+    """Warns in the log once a day while objections are overdue; looks every ten minutes."""
+
+    def __init__(self) -> None:
+        self._next: datetime | None = None
+        self._day = ""
+
+    def look(self, rights: Rights, at: datetime) -> bool:
+        """Warn if it is time to and something is overdue; whether it did."""
+        day = f"{at:%Y-%m-%d}"
+        if self._day == day or (self._next is not None and at < self._next):
+            return False
+        self._next = at + LOOK_EVERY
+        late = overdue(rights, at)
+        if late:
+            self._day = day
+            log.warning(
+                "objections still open after their deadline: %s. See `sayso objections --overdue`",
+                late,
+            )
+        return bool(late)

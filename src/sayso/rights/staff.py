@@ -60,6 +60,20 @@ def extend(rights: Rights, number: str, months: int, because: str, actor: str) -
         return extended
 
 
+def remark(rights: Rights, number: str, text: str, actor: str) -> None:
+    """Keep a note on an objection, in whatever state, for whoever goes on with it.
+
+    Raises:
+        UsageError: it is empty or too long, or there is none of this number.
+    """
+    text, by = deadlines.checked_reason(text), accesses.pseudonym(rights, actor)
+    if objections.find(rights, number) is None:
+        raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")
+    with rights.writing() as connection:
+        deadlines.remark(connection, number, deadlines.NOTE, text, by)
+        accesses.note(connection, rights, actor, "noted something on an objection", number)
+
+
 def enter(rights: Rights, given: Given, actor: str) -> list[Objection]:
     """Record an objection that came by letter or the like, at the person's authority.
 

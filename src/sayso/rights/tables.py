@@ -162,7 +162,7 @@ remarks = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("number", String, nullable=False, index=True),
     Column("at", UtcTime, nullable=False),
-    Column("act", String, nullable=False),  # extended | lapsed
+    Column("act", String, nullable=False),  # extended | lapsed | note
     Column("because", String, nullable=False),
     Column("by", String, nullable=False, default=""),  # the actor's pseudonym
 )
@@ -216,11 +216,25 @@ agents = Table(
     "agents",
     metadata,
     Column("name", String, primary_key=True),
-    Column("public_key", String, nullable=False),  # Ed25519, base64
+    Column("title", String, nullable=False, default=""),  # for people to read
+    Column("public_key", String, nullable=False),  # Ed25519, base64; '' = it signs nothing
     Column("token_hash", String(64), nullable=False, default=""),
+    Column("hosts", String, nullable=False, default="[]"),  # JSON array: where it may be called
     Column("verifies", Boolean, nullable=False, default=False),  # checks identity itself
     Column("created_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+)
+
+# Which request of an agent became which of `requests`; what the agent calls it names it once.
+agent_requests = Table(
+    "agent_requests",
+    metadata,
+    Column("request", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("protocol", String, nullable=False),  # drp | opendsr
+    Column("called", String, nullable=False, default=""),  # by the agent; '' = nothing
+    Column("digest", String(64), nullable=False),  # keyed, of whom it is about
+    Index("agent_requests_by_called", "agent", "protocol", "called"),
 )
 
 # Every policy that was ever in use, whole.

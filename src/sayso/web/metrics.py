@@ -2,7 +2,9 @@
 
 import threading
 from collections import Counter
+from datetime import datetime
 
+from sayso.rights.deadlines import Due
 from sayso.web.progress import Overview
 
 
@@ -22,7 +24,7 @@ class Meter:
             self._seconds += seconds
             self._tokens += tokens
 
-    def text(self, overview: Overview) -> str:
+    def text(self, overview: Overview, due: Due, at: datetime) -> str:
         """Return all counters as a page for Prometheus to read."""
         with self._lock:
             answers, seconds, tokens = dict(self._answers), self._seconds, self._tokens
@@ -32,8 +34,20 @@ class Meter:
             (
                 "objections_standing",
                 "gauge",
-                "Objections received and not withdrawn.",
-                {"": overview.objections - overview.withdrawn},
+                "Objections received that were not withdrawn and have not lapsed.",
+                {"": overview.objections - overview.withdrawn - overview.lapsed},
+            ),
+            (
+                "objections_open",
+                "gauge",
+                "Objections about which something is still to be done.",
+                {"": due.open},
+            ),
+            (
+                "objections_overdue",
+                "gauge",
+                "Objections still open after their deadline.",
+                {"": due.overdue},
             ),
             (
                 "answers_total",
@@ -51,6 +65,15 @@ class Meter:
                     "gauge",
                     "Seconds from an objection to the first release without the person.",
                     {"": overview.median_seconds},
+                )
+            )
+        if due.nearest is not None:
+            metrics.append(
+                (
+                    "objections_due_seconds",
+                    "gauge",
+                    "Seconds to the nearest deadline of an open objection; below 0 it is over.",
+                    {"": round((due.nearest - at).total_seconds())},
                 )
             )
         lines = []

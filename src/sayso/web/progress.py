@@ -6,7 +6,7 @@ The ledger only grows, so the fold keeps its place and reads only what is new.
 import statistics
 import threading
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +26,11 @@ class Release(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """What has happened after an objection; a moment is None until it has come."""
+    """What has happened after an objection; a moment is None until it has come.
+
+    `received_at` is when it came, as a letter days before it was typed; `due_at` is only there if
+    the deadline was put off.
+    """
 
     received_at: datetime
     gone_at: datetime | None = None
@@ -34,6 +38,8 @@ class Progress(Struct, frozen=True):
     rebuilt_at: datetime | None = None
     rebuilt_with: str = ""
     withdrawn_at: datetime | None = None
+    lapsed_at: datetime | None = None
+    due_at: datetime | None = None
 
     @property
     def steps_done(self) -> int:
@@ -67,7 +73,10 @@ class Verdicts(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True):
-    """What the ledger says in sum; `releases` holds the newest ones, newest first."""
+    """What the ledger says in sum; `releases` holds the newest ones, newest first.
+
+    `objections` counts claims, too; those that were not confirmed in time are `lapsed`.
+    """
 
     entries: int
     head: str
@@ -75,6 +84,7 @@ class Overview(Struct, frozen=True):
     release_count: int
     objections: int
     withdrawn: int
+    lapsed: int
     median_seconds: float | None
     verdicts: Verdicts | None
 
@@ -113,6 +123,7 @@ class Board:
                 release_count=len(self._releases),
                 objections=len(self._objections),
                 withdrawn=sum(p.withdrawn_at is not None for p in self._objections.values()),
+                lapsed=sum(p.lapsed_at is not None for p in self._objections.values()),
                 median_seconds=statistics.median(seconds) if seconds else None,
                 verdicts=self._verdicts,
             )
@@ -147,11 +158,20 @@ class Board:
     def _take(self, entry: ledger.Entry) -> None:
         at, body = datetime.fromisoformat(entry.at), entry.body
         match entry.kind:
+            case "claim":
+                self._objections[body["number"]] = Progress(_received(body, at))
             case "objection":
-                self._objections[body["number"]] = Progress(at)
+                # Of a claim that is confirmed here it is known already when it came.
+                claimed = self._objections.get(body["number"])
+                came = claimed.received_at if claimed else _received(body, at)
+                self._objections[body["number"]] = Progress(came)
                 self._open[body["number"]] = entry.seq
             case "withdrawal":
                 self._change(body["number"], withdrawn_at=at)
+            case "lapse":
+                self._change(body["number"], lapsed_at=at)
+            case "extension":
+                self._change(body["number"], due_at=datetime.fromisoformat(body["due_at"]))
             case "release":
                 release = Release(body["release"], body["kind"], at)
                 self._releases.append(release)
@@ -174,3 +194,9 @@ class Board:
     def _change(self, number: str, **fields: object) -> None:
         if number in self._objections:
             self._objections[number] = replace(self._objections[number], **fields)
+
+
+def _received(body: dict[str, Any], noted_at: datetime) -> datetime:
+    """Return when an objection came: a letter came before it was noted."""
+    told = body.get("received_at")
+    return datetime.fromisoformat(told) if told else noted_at

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
+from sayso.rights.database import now
 from sayso.web.site import site_of
 
 router = APIRouter(include_in_schema=False)
@@ -20,6 +21,5 @@ def healthz(request: Request) -> dict[str, bool | str]:
 def metrics(request: Request) -> PlainTextResponse:
     """Return the counters for Prometheus."""
     site = site_of(request)
-    return PlainTextResponse(
-        site.meter.text(site.board.overview()), media_type="text/plain; version=0.0.4"
-    )
+    text = site.meter.text(site.board.overview(), site.due(), now())
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

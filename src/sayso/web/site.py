@@ -11,13 +11,16 @@ from starlette.requests import Request
 from sayso.assistant.chat import Assistant
 from sayso.gate import policy
 from sayso.gate.policy import Policy
-from sayso.rights import claims
-from sayso.rights.database import Rights
+from sayso.rights import claims, deadlines, statistics
+from sayso.rights.database import Rights, now
+from sayso.rights.deadlines import Due
 from sayso.rights.objection import Given, Objection
+from sayso.rights.statistics import Statistics
 from sayso.web.answering import Answering
 from sayso.web.gathering import Gathering
 from sayso.web.metrics import Meter
 from sayso.web.progress import Board
+from sayso.web.resting import Resting
 from sayso.workspace import Workspace
 
 
@@ -35,6 +38,8 @@ class Site:
     # One writer at a time, in order of arrival: many at once would only wait for SQLite's lock,
     # whose waiters are not served in turn.
     writer: CapacityLimiter
+    due: Resting[Due]
+    statistics: Resting[Statistics]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -48,8 +53,26 @@ class Site:
         def store(handed_in: Sequence[Given]) -> list[list[Objection]]:
             return claims.receive_all(rights, handed_in)
 
-        gathering = Gathering(store, writer)
-        return cls(workspace, rules, rights, Board(rights), answering, meter, gathering, writer)
+        def count_due() -> Due:
+            with rights.reading() as connection:
+                return deadlines.due(connection, now())
+
+        def collect() -> Statistics:
+            with rights.reading() as connection:
+                return statistics.collect(connection, now())
+
+        return cls(
+            workspace=workspace,
+            policy=rules,
+            rights=rights,
+            board=Board(rights),
+            answering=answering,
+            meter=meter,
+            gathering=Gathering(store, writer),
+            writer=writer,
+            due=Resting(count_due),
+            statistics=Resting(collect),
+        )
 
     @property
     def community(self) -> str:
