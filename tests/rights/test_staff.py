@@ -155,6 +155,25 @@ def test_a_file_is_taken_but_for_its_bad_lines_and_only_once(town, tmp_path):
     }
 
 
+def test_what_a_file_would_do_is_told_before_and_nothing_is_done(town, tmp_path, monkeypatch):
+    monkeypatch.setattr(bulk, "AT_ONCE", 2)  # what is told twice may be told in different pieces
+    objections.receive_all(town.rights, [Given(name="member-1@square", channel="import")])
+    names = [1, 2, 3, 2, 4, 2]
+    text = "account\n" + "".join(f"member-{n}@square\n" for n in names) + '"a\n'
+    path = written(tmp_path, "a.csv", text.replace('"a\n', "\n,\n"))
+    before = objections.list_all(town.rights)
+    with path.open("rb") as file:
+        foreseen = bulk.foresee(town.rights, file, "a.csv", 10)
+    assert objections.list_all(town.rights) == before
+    done = bulk.import_file(town.rights, path, ACTOR)
+    assert (foreseen.read, foreseen.taken, foreseen.known) == (done.read, done.taken, done.known)
+    assert (done.taken, done.known) == (3, 3)
+    assert foreseen.rejected == done.rejected
+    assert done.rejected
+    with path.open("rb") as file, pytest.raises(UsageError, match="more than 3 lines"):
+        bulk.foresee(town.rights, file, "a.csv", 3)
+
+
 def test_lines_of_json_are_taken_by_the_same_rules(town, tmp_path):
     lines = [
         {"person": "member-1@square", "services": ["square"], "channel": "letter"},

@@ -104,6 +104,7 @@ def suppressions(context: Context, action: str, what: str, service: str, as_json
     WHAT is a file for export and import; a person's id or account to add, remove or check.
     """
     from sayso import report
+    from sayso.rights import staff
     from sayso.rights import suppressions as room
     from sayso.rights.database import Rights
 
@@ -117,9 +118,9 @@ def suppressions(context: Context, action: str, what: str, service: str, as_json
     elif action == "import":
         report.plain({"added": room.import_list(rights, Path(what))}, as_json)
     elif action == "add":
-        report.plain({"added": room.add(rights, what, service)}, as_json)
+        report.plain({"added": room.add(rights, what, service, staff.COMMAND_LINE)}, as_json)
     elif action == "remove":
-        report.plain({"removed": room.remove(rights, what)}, as_json)
+        report.plain({"removed": room.remove(rights, what, staff.COMMAND_LINE)}, as_json)
     else:
         found = room.check(rights, what)
         report.plain({"stays_out": bool(found), "by": [s.number or "list" for s in found]}, as_json)

@@ -5,12 +5,14 @@ Columns: `person` (or `account`), `services` (separated by ';', or a JSON array;
 there already is not taken twice: the same person, service, reason, day and channel.
 """
 
+import contextlib
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -29,16 +31,26 @@ AT_ONCE: Final = 500
 LONGEST_LINE: Final = 64 * 1024
 IMPORT: Final = "import"
 _T = TypeVar("_T")
+# Reasons and moments of objections, by person, service and channel.
+_There = dict[tuple[str, str, str], list[tuple[str | None, datetime | None]]]
 COLUMNS: Final = frozenset({"person", "account", "services", "reason", "received_at", "channel"})
 
 
 class Imported(Struct):
-    """What came of a file; `known` objections were there before."""
+    """What came of a file, or would come; `known` objections were there before."""
 
     read: int = 0
     taken: int = 0
     known: int = 0
     rejected: list[Rejected] = msgspec.field(default_factory=list)
+
+    def add(self, lines: Sequence[Given | Rejected], taken: int) -> None:
+        """Count some lines, and how many objections came of them."""
+        wanted = sum(len(line.services) for line in lines if isinstance(line, Given))
+        self.read += len(lines)
+        self.taken += taken
+        self.known += wanted - taken
+        self.rejected += [line for line in lines if isinstance(line, Rejected)]
 
 
 def import_file(rights: Rights, path: Path, actor: str) -> Imported:
@@ -56,21 +68,54 @@ def import_file(rights: Rights, path: Path, actor: str) -> Imported:
         UsageError: the file cannot be read.
         InputError: it is no CSV file with these columns.
     """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    with file:
+        return take(rights, file, path.name, actor)
+
+
+def take(rights: Rights, file: BinaryIO, name: str, actor: str) -> Imported:
+    """As `import_file`, from an open file of this name.
+
+    Raises:
+        InputError: it is no CSV file with these columns.
+    """
     done = Imported()
-    for chunk in batched(_lines(path)):
-        done.read += len(chunk)
-        done.rejected += [line for line in chunk if isinstance(line, Rejected)]
-        handed_in = [line for line in chunk if isinstance(line, Given)]
+    for chunk in batched(_lines(file, name)):
         with rights.writing() as connection:
-            new = list(_unknown(connection, rights, handed_in))
+            new = list(_unknown(connection, rights, _handed_in(chunk), {}))
             made = objections.accept_all(connection, rights, new)
             taken = sum(map(len, made))
             if taken:
                 accesses.note(connection, rights, actor, "imported objections")
                 ledger.append(connection, "objections-imported", {"objections": taken})
-        done.taken += taken
-        done.known += sum(len(given.services) for given in handed_in) - taken
+        done.add(chunk, taken)
     return done
+
+
+def foresee(rights: Rights, file: BinaryIO, name: str, most: int) -> Imported:
+    """Say what `take` would do, and change nothing.
+
+    Raises:
+        UsageError: it has more than `most` lines.
+        InputError: it is no CSV file with these columns.
+    """
+    done, there = Imported(), _There()
+    for chunk in batched(_lines(file, name)):
+        with rights.reading() as connection:
+            new = list(_unknown(connection, rights, _handed_in(chunk), there))
+        done.add(chunk, sum(len(given.services) for given in new))
+        if done.read > most:
+            raise UsageError(
+                f"{name} has more than {most} lines", f"`sayso objections --import {name}`"
+            )
+    return done
+
+
+def _handed_in(lines: Iterable[Given | Rejected]) -> list[Given]:
+    return [line for line in lines if isinstance(line, Given)]
 
 
 def batched(lines: Iterable[_T]) -> Iterator[list[_T]]:
@@ -80,15 +125,16 @@ def batched(lines: Iterable[_T]) -> Iterator[list[_T]]:
         yield some
 
 
-def _unknown(connection: Connection, rights: Rights, handed_in: Sequence[Given]) -> Iterator[Given]:
-    """Leave out what is there: in the database, or earlier in this chunk."""
+def _unknown(
+    connection: Connection, rights: Rights, handed_in: Sequence[Given], there: _There
+) -> Iterator[Given]:
+    """Leave out what is in the database, or `there` from earlier lines; those here are added."""
     persons = people.persons(connection, {given.name for given in handed_in})
     pseudonym = rights.workspace.pseudonyms.name
     named = {given.name: persons.get(given.name, given.name) for given in handed_in}
     hidden = {person: pseudonym("person", person) for person in named.values()}
     query = select(table.c.person, table.c.service, table.c.channel, table.c.reason)
     query = query.add_columns(table.c.received_at, table.c.receipt)
-    there: dict[tuple[str, str, str], list[tuple[str | None, datetime | None]]] = {}
     for row in connection.execute(query.where(table.c.person.in_([*hidden, *hidden.values()]))):
         # Of what was purged the reason is not kept: the rest tells.
         reason = row.reason if row.receipt else None
@@ -111,32 +157,33 @@ def _same(given: Given, reason: str | None, received_at: datetime | None) -> boo
     return reason in (None, given.reason) and moment in (None, received_at)
 
 
-def _lines(path: Path) -> Iterator[Given | Rejected]:
-    rows = _csv(path) if path.suffix.lower() == ".csv" else _json(path)
+def _lines(file: BinaryIO, name: str) -> Iterator[Given | Rejected]:
+    rows = _csv(file, name) if name.lower().endswith(".csv") else _json(file)
     for number, fields in rows:
         try:
             yield _given(fields)
         except UsageError as error:
-            yield Rejected(path.name, f"line {number}", error.problem)
+            yield Rejected(name, f"line {number}", error.problem)
 
 
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _csv(file: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
     try:
-        with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
-            reader = csv.DictReader(_bounded(file), strict=True)
-            columns = set(reader.fieldnames or ())
-            if not columns & {"person", "account"} or columns - COLUMNS:
-                raise InputError(
-                    f"{path.name} has not the columns of objections",
-                    f"the first line names some of: {', '.join(sorted(COLUMNS))}",
-                )
-            for row in reader:
-                whole = None not in row and None not in row.values()
-                yield reader.line_num, dict(row) if whole else "has not as many fields as columns"
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        reader = csv.DictReader(_bounded(text), strict=True)
+        columns = set(reader.fieldnames or ())
+        if not columns & {"person", "account"} or columns - COLUMNS:
+            raise InputError(
+                f"{name} has not the columns of objections",
+                f"the first line names some of: {', '.join(sorted(COLUMNS))}",
+            )
+        for row in reader:
+            whole = None not in row and None not in row.values()
+            yield reader.line_num, dict(row) if whole else "has not as many fields as columns"
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is no CSV file in UTF-8") from error
+        raise InputError(f"{name} is no CSV file in UTF-8") from error
+    finally:
+        with contextlib.suppress(ValueError):  # it may be closed by whoever opened it
+            text.detach()
 
 
 def _bounded(lines: Iterable[str]) -> Iterator[str]:
@@ -146,20 +193,16 @@ def _bounded(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _json(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(LONGEST_LINE + 1):
-                number += 1
-                if len(line) > LONGEST_LINE:
-                    while line and not line.endswith(b"\n"):
-                        line = file.readline(LONGEST_LINE)
-                    yield number, "is too long"
-                elif line.strip():
-                    yield number, _object(line)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+def _json(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LONGEST_LINE)
+            yield number, "is too long"
+        elif line.strip():
+            yield number, _object(line)
 
 
 def _object(line: bytes) -> dict[str, Any] | str:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from sayso.errors import InputError, IntegrityError, UsageError
-from sayso.rights import ledger, people, receipts
+from sayso.rights import accesses, ledger, people, receipts
 from sayso.rights.bulk import batched
 from sayso.rights.database import Rights, note_change, now, signed, unsigned
 from sayso.rights.objection import ALL_SERVICES
@@ -100,11 +100,11 @@ def import_list(rights: Rights, path: Path) -> int:
     return added
 
 
-def add(rights: Rights, name: str, service: str = ALL_SERVICES) -> int:
+def add(rights: Rights, name: str, service: str = ALL_SERVICES, actor: str = "") -> int:
     """Let somebody's accounts stay out, without an objection: known ones, and the name as one.
 
     Returns:
-        How many accounts were added.
+        How many accounts were added; `actor` is noted as who did it.
     """
     at = now().isoformat()
     with rights.writing() as connection:
@@ -113,10 +113,11 @@ def add(rights: Rights, name: str, service: str = ALL_SERVICES) -> int:
         ]
         added = _add(connection, rows)
         _note(connection, "added", added)
+        accesses.note(connection, rights, actor, "put somebody on the list of who stays out", name)
     return added
 
 
-def remove(rights: Rights, name: str) -> int:
+def remove(rights: Rights, name: str, actor: str = "") -> int:
     """Undo `add`; what objections keep out stays out. Return how many were removed."""
     with rights.writing() as connection:
         keys = [signed(key) for key in _keys(connection, rights, name)]
@@ -125,6 +126,7 @@ def remove(rights: Rights, name: str) -> int:
         if removed:
             ledger.append(connection, "suppression", {"act": "removed", "accounts": removed})
             note_change(connection, "withdrawals")
+        accesses.note(connection, rights, actor, "took somebody off that list", name)
     return removed
 
 
