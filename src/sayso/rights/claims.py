@@ -93,7 +93,9 @@ def redeem(rights: Rights, code: str) -> tuple[Request, list[Objection]] | None:
         request = requests.redeem(connection, rights, code)
         if request is None:
             return None
-        known = contacts.persons(connection, rights, request.contact.email)
+        address = request.contact.email
+        known = contacts.persons(connection, rights, address)
+        known.add(contacts.stand_in(rights, address))
         waiting = select(table).where(table.c.request == request.id, table.c.state == "pending")
         for row in connection.execute(waiting).all():
             # An address shows whose an account is, and nothing about a name: what only a name

@@ -2,12 +2,16 @@
 
 Whoever shows that an address is theirs has shown that an account is, if its service knows it by
 that address. Other addresses show nothing about an account.
+
+An objection may name an address alone. Its person is then a stand-in, and it holds for each account
+that a service knows by that address later, too.
 """
 
 import hashlib
 
 from sqlalchemy import Connection, delete, insert, select
 
+from sayso.rights import people
 from sayso.rights.database import Rights
 from sayso.rights.tables import accounts, contacts
 
@@ -18,6 +22,12 @@ def put(connection: Connection, rights: Rights, account: str, email: str) -> Non
     if email.strip():
         row = {"account": account, "hash": digest(rights, email)}
         connection.execute(insert(contacts).values(row))
+        people.carry_objections(connection, stand_in(rights, email), account)
+
+
+def stand_in(rights: Rights, email: str) -> str:
+    """Return who an objection is by that names an address alone; the address is not kept by it."""
+    return f"e-mail:{digest(rights, email)}"
 
 
 def persons(connection: Connection, rights: Rights, email: str) -> set[str]:

@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record, strictest
@@ -175,9 +175,30 @@ def _carry_objections(connection: Connection, before: set[str], person: str) -> 
         objections.c.person.in_(before - {person}), objections.c.withdrawn_at.is_(None)
     )
     for made in connection.execute(standing).all():
-        number = f"{made.number}-R{secrets.token_hex(2).upper()}"
-        values = dict(made._mapping) | {"number": number, "person": person}
-        connection.execute(insert(objections).values(values))
+        _copy(connection, made, person)
+
+
+def carry_objections(connection: Connection, name: str, account: str) -> None:
+    """Let objections under a name hold for an account's person, too; once, however often called."""
+    row = connection.execute(select(accounts.c.person).where(accounts.c.account == account)).first()
+    person = account if row is None else row.person
+    theirs = select(objections.c.number).where(objections.c.person == person)
+    there = {number.partition("-R")[0] for number in connection.scalars(theirs)}
+    standing = select(objections).where(
+        objections.c.person == name,
+        objections.c.withdrawn_at.is_(None),
+        objections.c.state != "lapsed",
+    )
+    for made in connection.execute(standing).all():
+        if made.number not in there:
+            _copy(connection, made, person)
+            note_change(connection, "objections")
+
+
+def _copy(connection: Connection, made: Row[*tuple[Any, ...]], person: str) -> None:
+    number = f"{made.number}-R{secrets.token_hex(2).upper()}"
+    values = dict(made._mapping) | {"number": number, "person": person}
+    connection.execute(insert(objections).values(values))
 
 
 def _carry_suppressions(connection: Connection, key: int) -> None:

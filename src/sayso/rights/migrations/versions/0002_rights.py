@@ -138,11 +138,23 @@ Table(
     "agents",
     added,
     Column("name", String, primary_key=True),
+    Column("title", String, nullable=False),
     Column("public_key", String, nullable=False),
     Column("token_hash", String(64), nullable=False),
+    Column("hosts", String, nullable=False),
     Column("verifies", Boolean, nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("revoked_at", DateTime),
+)
+Table(
+    "agent_requests",
+    added,
+    Column("request", String, primary_key=True),
+    Column("agent", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("called", String, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index("agent_requests_by_called", "agent", "protocol", "called"),
 )
 Table(
     "remarks",
