@@ -12,12 +12,13 @@ import httpx2
 import pytest
 import uvicorn
 from openai import OpenAI
+from playwright.sync_api import Browser
 from sqlalchemy import insert
 
 from sayso.assistant.chat import Answer
 from sayso.assistant.engine import Chunk, Options
 from sayso.assistant.retrieval import Source
-from sayso.rights import ledger
+from sayso.rights import api_keys, ledger
 from sayso.rights.database import Rights, signed
 from sayso.rights.tables import accounts
 from sayso.settings import Serving, Settings
@@ -83,6 +84,11 @@ class Running:
             base_url=self.address, headers=headers, timeout=DEADLINE, follow_redirects=True
         )
 
+    def service(self, name: str = "service", *services: str) -> httpx2.Client:
+        """Return a client with a new key, as one of the operator's own services has it."""
+        key = api_keys.add(self.rights, name, services)
+        return self.browser(authorization=f"Bearer {key}")
+
     def openai(self) -> OpenAI:
         return OpenAI(base_url=f"{self.address}/v1", api_key="none", max_retries=0)
 
@@ -142,6 +148,15 @@ def add_account(rights: Rights, account: str, person: str) -> None:
                 person=person,
             )
         )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser itself; contexts of it share nothing."""
+    from tests.web.browsing import launched
+
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

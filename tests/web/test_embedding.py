@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -10,16 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from sayso.rights import api_keys, objections, receipts
 from sayso.rights.database import Rights
 from sayso.settings import Settings, Web
 from sayso.workspace import Workspace
 from tests.conftest import ROOT
+from tests.web.browsing import CHROMIUM
 from tests.web.conftest import KnownAssistant, Running, add_account, serving
 
-CHROMIUM = shutil.which("chromium")
 SNIPPET = re.search(r"```html\n(.*?)```", (ROOT / "docs/embedding.md").read_text(), re.DOTALL)[1]
 
 
@@ -124,16 +123,12 @@ def test_what_is_no_ticket_of_ours_shows_no_form(embedded: Running) -> None:
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_the_snippet_of_the_docs_on_another_origin(
-    embedded: Running, forum: tuple[str, dict[str, str]]
+    embedded: Running, forum: tuple[str, dict[str, str]], chromium: Browser
 ) -> None:
     address, page_of = forum
     shown = SNIPPET.replace("/embed/object?ticket=TICKET", ticket(embedded))
     page_of["html"] = shown.replace("https://ai.example", embedded.address)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        context = browser.new_context(locale="de-DE")
+    with chromium.new_context(locale="de-DE") as context:
         page = context.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
@@ -161,4 +156,3 @@ def test_the_snippet_of_the_docs_on_another_origin(
             host = address if target == "/object" else address.replace("localhost", "127.0.0.1")
             with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
                 page.goto(host)
-        browser.close()

@@ -13,7 +13,7 @@ from sayso.rights.objection import SUGGESTED_REASONS, Objection
 from sayso.rights.tables import outbox as letters
 from sayso.settings import Claims, Serving, Settings
 from sayso.workspace import Workspace
-from tests.web.conftest import KnownAssistant, Running, add_account, release_entry, serving
+from tests.web.conftest import KnownAssistant, Running, add_account, serving
 from tests.web.signing import sign_in
 
 FORM = {"accounts": "member-1@forum", "confirmed": "true"}
@@ -340,29 +340,100 @@ def test_what_others_posted_is_objected_to_without_an_account(site: Running) -> 
     assert len(objections.list_all(site.rights)) == 1
 
 
-def test_steps_follow_the_ledger(site: Running) -> None:
+def test_anybody_may_claim_by_the_interface_and_no_more(site: Running) -> None:
+    body = {"account": "@member-1@forum", "email": "one@example.org"}
     with site.browser() as browser:
-        made = browser.post("/api/objections", json={"account": "@member-1@forum"})
+        sent = browser.post("/api/objections?lang=de", json=body)
+        assert sent.status_code == 201
+        told, made = sent.json(), only(site)
+        assert (made.state, made.confirmed_by, made.person) == ("pending", "", "p:1")
+        assert (told["state"], told["receipt"]) == ("pending", made.receipt)
+        # Neither whether it is known nor whose it is.
+        assert told["account_known"] is None
+        assert "p:1" not in sent.text
+        assert receipts.verify(made.receipt, site.workspace.keys / "receipts.pub.jwk")[
+            "person"
+        ] == ("@member-1@forum")
+        status = browser.get(f"/api/objections/{made.number}").json()
+        assert [s["name"] for s in status["steps"] if s["at"]] == list(steps.AT_RECEIPT)
+        called = browser.post("/api/objections", json=body | {"callbacks": ["https://a.example"]})
+        assert called.status_code == 403
+    for wrong in ("Bearer sayso_x", "bearer x", "Basic eDp5"):
+        with site.browser(authorization=wrong) as browser:
+            answer = browser.post("/api/objections", json=body)
+            # What is no bearer is as if it were not there: a claim.
+            assert answer.status_code == (201 if wrong.startswith("Basic") else 401), wrong
+    assert {o.state for o in objections.list_all(site.rights)} == {"pending"}
+
+
+def test_a_service_vouches_for_its_own_members_alone(site: Running) -> None:
+    with site.service("forum", "forum") as forum:
+        for account, status in (("member-2@net", 403), ("p:1", 403), ("member-9", 403)):
+            answer = forum.post("/api/objections", json={"account": account})
+            assert answer.status_code == status
+        assert objections.list_all(site.rights) == []
+        unknown = forum.post("/api/objections", json={"account": "member-9@forum"}).json()
+        assert (unknown["state"], unknown["account_known"]) == ("confirmed", False)
+        known = forum.post("/api/objections", json={"account": "member-1@forum"}).json()
+    assert (known["state"], known["account_known"]) == ("confirmed", True)
+    made = objections.find(site.rights, known["number"])
+    assert made is not None
+    assert (made.confirmed_by, made.person) == ("service", "p:1")
+
+
+def test_claims_by_the_interface_are_counted(tmp_path: Path) -> None:
+    settings = Settings(
+        claims=Claims(per_minute=3, per_account_a_day=2), serving=Serving(parallel=1)
+    )
+    workspace = Workspace.create(tmp_path / "home", settings)
+    with serving(workspace, KnownAssistant()) as address:
+        site = Running(address, KnownAssistant(), workspace)
+        with site.browser() as browser:
+
+            def send(account: str) -> int:
+                return browser.post("/api/objections", json={"account": account}).status_code
+
+            assert [send("a@forum"), send("@A@forum"), send("acct:a@forum")] == [201, 201, 429]
+            assert send("b@forum") == 429
+        with site.service() as service:
+            body = {"account": "a@forum"}
+            sent = {service.post("/api/objections", json=body).status_code for _ in range(5)}
+            assert sent == {201}
+
+
+def test_steps_are_told_as_they_are_taken(site: Running) -> None:
+    with site.service() as service:
+        made = service.post("/api/objections", json={"account": "member-1@forum"})
         assert made.status_code == 201
-        body = made.json()
-        number = body["number"]
-        assert body["status_url"] == f"{site.address}/object/{number}"
-        assert body["account_known"] is True
-        assert body["receipt"] == only(site).receipt
+        number = made.json()["number"]
+        assert made.json()["status_url"] == f"{site.address}/object/{number}"
 
-        def done() -> list[str]:
-            steps = browser.get(f"/api/objections/{number}").json()["steps"]
-            return [step["name"] for step in steps if step["at"]]
+    def told() -> list[dict[str, str | None]]:
+        with site.browser() as browser:
+            return browser.get(f"/api/objections/{number}").json()["steps"]
 
-        assert done() == ["received", "kept_out_of_training"]
-        site.note("release", release_entry("r-1", "interim", 1, [number]))
-        assert done()[2:] == ["gone_from_serving"]
-        site.note("release", release_entry("r-2", "full", 1))
-        assert done()[2:] == ["gone_from_serving", "rebuilt"]
-        steps = browser.get(f"/api/objections/{number}").json()["steps"]
-        assert [step["release"] for step in steps] == [None, None, "r-1", "r-2"]
-        objections.withdraw(site.rights, number)
-        assert browser.get(f"/api/objections/{number}").json()["withdrawn_at"]
+    def take(state: str, release: str = "", digest: str = "") -> None:
+        with site.rights.writing() as connection:
+            steps.note(connection, site.rights, only(site), state, now(), release, digest)
+
+    assert [step["name"] for step in told()] == list(steps.ORDER)
+    assert [step["name"] for step in told() if step["at"]] == list(steps.AT_RECEIPT)
+    take("data_removed")
+    take("models_cleared", "r-1", "a1" * 32)
+    take("models_cleared", "r-2", "b2" * 32)
+    cleared = [step for step in told() if step["name"] == "models_cleared"]
+    assert [(s["release"], s["release_hash"]) for s in cleared] == [
+        ("r-1", "a1" * 32),
+        ("r-2", "b2" * 32),
+    ]
+    key = site.workspace.keys / "receipts.pub.jwk"
+    signed = receipts.verify(cleared[0]["signature"], key, receipts.STEP_TYPE)
+    assert (signed["number"], signed["release"]) == (number, "r-1")
+    objections.withdraw(site.rights, number)
+    with site.browser() as browser:
+        status = browser.get(f"/api/objections/{number}").json()
+        assert (status["state"], bool(status["withdrawn_at"])) == ("withdrawn", True)
+        assert all(step["at"] for step in status["steps"])
         assert "This objection was withdrawn" in browser.get(f"/object/{number}").text
 
 
@@ -390,10 +461,10 @@ def test_interface_refuses_what_would_have_no_effect(
     assert objections.list_all(site.rights) == []
 
 
-def test_interface_takes_an_unknown_account_and_says_so(site: Running) -> None:
-    with site.browser() as browser:
+def test_interface_makes_one_objection_for_each_service(site: Running) -> None:
+    with site.service() as service:
         body = {"account": "member-9@forum", "services": ["net", "forum", "net"]}
-        made = browser.post("/api/objections", json=body).json()
+        made = service.post("/api/objections", json=body).json()
     assert made["account_known"] is False
     assert [each["service"] for each in made["objections"]] == ["net", "forum"]
     assert made["number"] == made["objections"][0]["number"]

@@ -60,8 +60,8 @@ def test_transparency_before_anything_happened(site: Running) -> None:
 def test_transparency_shows_the_ledger(site: Running) -> None:
     site.note("gate", gate_entry(1, {"minor": 1}, {"waiting": 1}))
     site.note("gate", gate_entry(1200, {"objection": 10, "minor": 20}, {"waiting": 4}))
-    with site.browser() as browser:
-        number = browser.post("/api/objections", json={"account": "member-1@forum"}).json()
+    with site.service() as service:
+        number = service.post("/api/objections", json={"account": "member-1@forum"}).json()
     numbers = [number["number"]]
     site.note("release", release_entry("r-1", "interim", 3, numbers))
     site.note("release", release_entry("r-2", "full", 3))
@@ -127,7 +127,8 @@ def test_health_and_metrics(site: Running) -> None:
         browser.post("/", data={"question": "x"})
         site.assistant.error = NotLoadedError("no release", "")
         browser.post("/", data={"question": "x"})
-        browser.post("/api/objections", json={"account": "member-1@forum"})
+        with site.service() as service:
+            service.post("/api/objections", json={"account": "member-1@forum"})
         site.note("release", release_entry("r", "full", 1))
         response = browser.get("/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -60,7 +60,7 @@ def test_same_origin(headers: dict[str, str], ours: bool) -> None:
 
 
 def test_other_sites_cannot_post(site: Running) -> None:
-    form = {"account": "member-1@forum", "confirmed": "true"}
+    form = {"accounts": "member-1@forum", "confirmed": "true"}
     with site.browser(origin="https://evil.example") as browser:
         page = browser.post("/object?lang=de", data=form)
         api = browser.post("/api/objections", json={"account": "member-1@forum"})

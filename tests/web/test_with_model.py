@@ -63,7 +63,7 @@ def test_answers_draw_on_posts_until_their_author_objects(real: Running, tmp_pat
     assert whole.choices[0].finish_reason in ("stop", "length")
 
     author = sources[0]["handle"]
-    with real.browser() as browser:
+    with real.service() as browser:
         body = {"account": f"{author}@{sources[0]['service']}"}
         assert browser.post("/api/objections", json=body).json()["account_known"] is True
         after = browser.post(

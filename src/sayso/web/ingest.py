@@ -12,14 +12,13 @@ from urllib.parse import unquote
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from sayso.corpus.imported import Report, count
 from sayso.corpus.store import Store
-from sayso.rights import api_keys
 from sayso.rights.api_keys import ApiKey
 from sayso.rights.database import Rights
 from sayso.settings import Ingest
@@ -30,6 +29,7 @@ from sayso.web.bodies import Lines, chunks, whole
 from sayso.web.intake import Intake
 from sayso.web.rates import Rates
 from sayso.web.scope import REASON, Placed, keep_to
+from sayso.web.service_keys import BEARER, key_of
 
 PATH: Final = "/ingest/events"
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -42,7 +42,6 @@ MOST_TOLD: Final = 1000
 BLOCK_BYTES: Final = 1024 * 1024
 BLOCK_LINES: Final = 2000
 NAME: Final = "body"
-_BEARER: Final = HTTPBearer(auto_error=False, description="A key made by `sayso keys add`.")
 router = APIRouter(tags=["ingest"])
 
 
@@ -140,14 +139,14 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 )
 async def post_events(
     request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> JSONResponse:
     """Store records and events; the answer says what became of them, once they are on the disk.
 
     Records are known by `id` and revision, so what is sent twice changes nothing.
     """
     door: Door = request.app.state.door
-    key = await to_thread.run_sync(_key, door.rights, credentials)
+    key = await to_thread.run_sync(key_of, door.rights, credentials)
     door.rates.take(key.name)
     tally = _Tally()
     try:
@@ -161,17 +160,6 @@ async def post_events(
     except ClientDisconnect:
         return JSONResponse({"detail": "the request ended too early"}, 400)
     return tally.answer()
-
-
-def _key(rights: Rights, credentials: HTTPAuthorizationCredentials | None) -> ApiKey:
-    found = api_keys.find(rights, credentials.credentials) if credentials else None
-    if found is None:
-        raise HTTPException(
-            401,
-            "no valid key; send `Authorization: Bearer KEY`, a key made by `sayso keys add`",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return found
 
 
 async def _take(request: Request, door: Door, key: ApiKey, tally: _Tally) -> None:

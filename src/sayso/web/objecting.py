@@ -1,7 +1,6 @@
 """What the form and the API of objections share: scope, names, and who may have the receipt."""
 
 import hmac
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,7 +14,6 @@ from sayso.rights.requests import checked_email
 from sayso.rights.tables import accounts
 from sayso.web.site import Site
 
-CHANNEL: Final = "web"
 LONGEST_NAME: Final = 1024
 NUMBER: Final = r"^OBJ-[0-9]{8}-[0-9A-F]{8}$"
 
@@ -49,20 +47,6 @@ async def submit(site: Site, given: Given) -> list[Objection]:
     """
     ready = await to_thread.run_sync(_ready, site, given)
     return await site.gathering.put(ready)
-
-
-async def receive(
-    site: Site, name: str, scope: Sequence[str], reason: str
-) -> tuple[list[Objection], bool]:
-    """Accept an objection, one for each service of its scope; see `submit`.
-
-    Returns:
-        The objections, and whether anything of the account has been seen so far.
-    """
-    made = await submit(
-        site, Given(name=name, services=tuple(scope), reason=reason, channel=CHANNEL)
-    )
-    return made, await to_thread.run_sync(is_known, site, made[0].person)
 
 
 def _ready(site: Site, given: Given) -> Given:

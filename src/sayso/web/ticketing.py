@@ -5,19 +5,16 @@ from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
-from sayso.errors import UsageError
-from sayso.rights import api_keys, identity, tickets
+from sayso.rights import tickets
 from sayso.rights.api_keys import ApiKey
-from sayso.rights.database import Rights
 from sayso.rights.tickets import Purpose
+from sayso.web.service_keys import BEARER, key_of, vouched
 from sayso.web.site import Site, site_of
 
 LONGEST_ACCOUNT: Final = 500
-_BEARER: Final = HTTPBearer(auto_error=False, description="A key made by `sayso keys add`.")
 router = APIRouter(prefix="/api", tags=["tickets"])
 
 
@@ -57,15 +54,14 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 async def post_ticket(
     request: Request,
     wanted: Wanted,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Made:
     """Make a ticket: whoever brings it is taken for this account, once, within ten minutes.
 
     Ask for it when the member opens the page, and hand it to nobody else.
     """
     site = site_of(request)
-    given = credentials.credentials if credentials else ""
-    key = await to_thread.run_sync(_key, site.rights, given)
+    key = await to_thread.run_sync(key_of, site.rights, credentials)
     request.app.state.ticket_rates.take(key.name)
     return await to_thread.run_sync(_made, site, key, wanted)
 
@@ -73,27 +69,10 @@ async def post_ticket(
 def _made(site: Site, key: ApiKey, wanted: Wanted) -> Made:
     rights = site.rights
     with rights.reading() as connection:
-        service = identity.service_of(connection, wanted.account)
-        if not service or (key.services and service not in key.services):
-            raise HTTPException(403, "this key is not for the service of this account")
-        try:
-            identity.person_of(connection, wanted.account)
-        except UsageError as error:
-            raise HTTPException(422, error.problem) from error
+        service = vouched(connection, key, wanted.account)
     ticket = tickets.issue(rights, key.name, wanted.account, service, wanted.purpose)
     return Made(
         ticket=ticket,
         url=f"/embed/{wanted.purpose}?ticket={ticket}",
         until=tickets.read(rights, ticket).until,
     )
-
-
-def _key(rights: Rights, given: str) -> ApiKey:
-    found = api_keys.find(rights, given) if given else None
-    if found is None:
-        raise HTTPException(
-            401,
-            "no valid key; send `Authorization: Bearer KEY`, a key made by `sayso keys add`",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return found

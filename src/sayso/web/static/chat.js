@@ -73,7 +73,9 @@ function source({ handle, service, date, excerpt, language }) {
 
 /** Bring buttons and welcome in line with what goes on. */
 function settle() {
-  get("welcome").hidden = log.childElementCount > 0;
+  const begun = log.childElementCount > 0;
+  get("welcome").hidden = begun;
+  get("topic").hidden = !begun;
   clear.hidden = !talk.length || running !== null;
   send.hidden = running !== null;
   stop.hidden = running === null;

@@ -46,7 +46,9 @@ function code(lines, from, mark, parent) {
   let end = from;
   // A fence that is not closed (yet) reaches to the end: the answer may still be coming.
   while (end < lines.length && !closes(lines[end], mark)) end += 1;
-  append(append(parent, "pre"), "code").textContent = lines.slice(from, end).join("\n");
+  const block = append(parent, "pre");
+  block.tabIndex = 0; // long lines are scrolled by keyboard, too
+  append(block, "code").textContent = lines.slice(from, end).join("\n");
   return end + 1;
 }
 

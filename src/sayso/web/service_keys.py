@@ -1,0 +1,47 @@
+"""Who calls with a key: one of the operator's own services, and whose word it may give."""
+
+from typing import Final
+
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+
+from sayso.errors import UsageError
+from sayso.rights import api_keys, identity
+from sayso.rights.api_keys import ApiKey
+from sayso.rights.database import Rights
+
+BEARER: Final = HTTPBearer(auto_error=False, description="A key made by `sayso keys add`.")
+
+
+def key_of(rights: Rights, credentials: HTTPAuthorizationCredentials | None) -> ApiKey:
+    """Return the key that a request brought.
+
+    Raises:
+        HTTPException: 401; it brought none, or one that is not good.
+    """
+    found = api_keys.find(rights, credentials.credentials) if credentials else None
+    if found is None:
+        raise HTTPException(
+            401,
+            "no valid key; send `Authorization: Bearer KEY`, a key made by `sayso keys add`",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return found
+
+
+def vouched(connection: Connection, key: ApiKey, account: str) -> str:
+    """Return the service of an account that a key may speak for.
+
+    Raises:
+        HTTPException: 403; the account is of no service, or of one that the key is not for.
+            422; it is a person's id.
+    """
+    service = identity.service_of(connection, account)
+    if not service or (key.services and service not in key.services):
+        raise HTTPException(403, "this key is not for the service of this account")
+    try:
+        identity.person_of(connection, account)
+    except UsageError as error:
+        raise HTTPException(422, error.problem) from error
+    return service
