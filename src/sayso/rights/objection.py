@@ -86,9 +86,10 @@ class Given(Struct, frozen=True, kw_only=True):
     whatever arrives later. `others` are further names, each with objections of its own within the
     same request; `typed` is how all of them were typed, which is all that a claim's receipt tells.
     `reason` is one sentence, recorded, never judged, and may be empty.
-    `confirmed_by` says who showed that it comes from the person: 'member' (signed in), 'operator',
-    'agent', 'signal'; '' for nobody yet. `contact` is whom to tell of its steps. `received_at` is
-    when it came, if earlier than now, as with a letter: the deadline counts from there.
+    `confirmed_by` says who showed that it comes from the person: 'member' (signed in), 'service'
+    (of the operator, by its key), 'operator', 'agent', 'signal'; '' for nobody yet. `contact` is
+    whom to tell of its steps. `received_at` is when it came, if earlier than now, as with a letter:
+    the deadline counts from there.
     """
 
     name: str
