@@ -265,6 +265,17 @@ class Agents(Struct, forbid_unknown_fields=True, frozen=True):
     requests_per_minute: Annotated[
         int, Meta(ge=0, description="Requests of one agent in a minute; 0 = any number.")
     ] = 600
+    certificate_file: Annotated[
+        str,
+        Meta(
+            description="The certificate (PEM) for the host of [mail] url, from a trusted "
+            "authority, that signs OpenDSR's answers; relative to the workspace. Empty = one that "
+            "is made here, which the specification does not allow."
+        ),
+    ] = ""
+    certificate_key_file: Annotated[
+        str, Meta(description="Its private key (PEM, RSA or ECDSA, no password).")
+    ] = ""
 
 
 class Web(Struct, forbid_unknown_fields=True, frozen=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sayso import __version__
-from sayso.cli import data, deciding, models, objecting, rights, signals, users
+from sayso.cli import agents, data, deciding, models, objecting, rights, signals, users
 from sayso.cli.common import Context
 
 EPILOG = (
@@ -51,6 +51,7 @@ for command in (
     data.export_records,
     deciding.policy,
     rights.keys,
+    agents.agents,
     users.users,
     models.status,
     models.demo,

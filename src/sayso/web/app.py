@@ -13,10 +13,12 @@ from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
 from sayso.web import actor, api, inbox, ingest, openai, service, ticketing
 from sayso.web.answering import BusyError
+from sayso.web.drp import routes as drp
 from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
 from sayso.web.ingest import Door
 from sayso.web.intake import Intake
+from sayso.web.opendsr import routes as opendsr
 from sayso.web.pages import (
     account,
     chat,
@@ -74,6 +76,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
     app.state.throttle = Throttle(workspace.settings.claims, workspace.pseudonyms)
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
+    app.state.agent_rates = Rates(workspace.settings.agents.requests_per_minute)
     signing.prepare(app.state, site)
     app.add_middleware(Sessions)
     app.add_middleware(Guard, refuse=response_for)
@@ -84,6 +87,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         api.router,
         ingest.router,
         ticketing.router,
+        drp.router,
         chat.router,
         objection.router,
         depicted.router,
@@ -98,6 +102,10 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         service.router,
     ):
         app.include_router(router)
+    for prefix in opendsr.PREFIXES:
+        app.include_router(
+            opendsr.router, prefix=prefix, include_in_schema=prefix == opendsr.PREFIX
+        )
     if workspace.settings.inbox.enabled:
         app.state.inbox = Box(workspace.settings.inbox, site.rights, intake)
         app.include_router(inbox.router)

@@ -125,6 +125,11 @@ def response_for(request: Request, error: Exception) -> Response:
         body = api_error_body(known.message, known.status, known.code, known.param)
         return JSONResponse(body, known.status, headers)
     status, text = _problem(error)
+    if path.startswith("/drp/"):  # the protocol's section 3.06
+        fatal = {"fatal": True} if getattr(error, "fatal", False) else {}
+        return JSONResponse({"code": str(status), "message": text} | fatal, status, headers)
+    if path.startswith("/opendsr/"):  # the specification's section 7.6
+        return JSONResponse({"error": {"code": status, "message": text}}, status, headers)
     if path.startswith(PROGRAMS):
         problem = {"title": HTTPStatus(status).phrase, "status": status, "detail": text}
         return JSONResponse(problem, status, headers, media_type="application/problem+json")
