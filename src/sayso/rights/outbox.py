@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, select, update
 
-from sayso.rights.database import now
+from sayso.rights.database import Rights, now
 from sayso.rights.objection import Objection, Step
 from sayso.rights.requests import Request
 from sayso.rights.tables import outbox
+from sayso.workspace import Workspace
 
 MAIL: Final = "mail"
 WEBHOOK: Final = "webhook"
@@ -59,6 +60,7 @@ def announce(connection: Connection, request: Request, objection: Objection, ste
     told = {
         "number": step.number,
         "service": objection.service,
+        "about": objection.about,
         "state": step.state,
         "at": step.at.isoformat(),
         "due_at": objection.due_at.isoformat(),
@@ -103,6 +105,14 @@ def _is_due(at: datetime, kinds: Collection[str]) -> ColumnElement[bool]:
     )
 
 
+def name_of(workspace: Workspace, letter: Letter) -> str:
+    """Return a message's name, 16 hexadecimal digits, the same at each attempt; it tells nothing.
+
+    With its moment: a database that was restored gives numbers anew.
+    """
+    return workspace.pseudonyms.name("message", f"{letter.id} {letter.created_at.isoformat()}")
+
+
 def sent(connection: Connection, letter: Letter) -> None:
     """Note that a message went out; its text and address are dropped."""
     values = {"sent_at": now(), "due_at": NEVER, **NOTHING_LEFT}
@@ -120,12 +130,13 @@ def failed(connection: Connection, letter: Letter) -> None:
     connection.execute(update(outbox).where(outbox.c.id == letter.id).values(values))
 
 
-def give_up_old(connection: Connection, at: datetime) -> int:
+def give_up_old(rights: Rights, at: datetime) -> int:
     """Drop what could not be sent for `OLDEST`, as where no mail server is set; return how many."""
     late = (outbox.c.created_at < at - OLDEST) & outbox.c.sent_at.is_(None)
     values = {"given_up": True, "due_at": NEVER, **NOTHING_LEFT}
     changed = update(outbox).where(late, outbox.c.given_up.is_(False)).values(values)
-    return int(connection.execute(changed).rowcount)
+    with rights.writing() as connection:
+        return int(connection.execute(changed).rowcount)
 
 
 class Overview(Struct, frozen=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -42,6 +43,17 @@ def sign(key: OKPKey, claims: dict[str, Any], kind: str = TYPE) -> str:
     header = {"alg": ALGORITHM, "typ": kind, "kid": key.kid}
     payload = msgspec.json.encode(claims, order="deterministic")
     return jws.serialize_compact(header, payload, key, algorithms=[ALGORITHM])
+
+
+def sign_bytes(workspace: Workspace, data: bytes) -> bytes:
+    """Return the bare Ed25519 signature (RFC 8032, 64 bytes) of what is no JWS: calls to programs.
+
+    What a JWS signs has one dot, between letters of base64url; `data` must have more than that.
+    """
+    private = signing_key(workspace).private_key
+    if not isinstance(private, Ed25519PrivateKey):
+        raise IntegrityError("keys/signing.jwk is no private key", "restore it from a back-up")
+    return private.sign(data)
 
 
 def objection_claims(objection: dict[str, Any], controller: str) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_, select, update
 
-from sayso.rights import ledger, objections, steps
+from sayso.rights import ledger, objections, requests, steps
 from sayso.rights.database import Rights
 from sayso.rights.objection import Objection
 from sayso.rights.tables import objections as table
-from sayso.rights.tables import remarks, suppressions
+from sayso.rights.tables import outbox, remarks, suppressions
+from sayso.rights.tables import requests as request_table
 from sayso.rights.tables import steps as step_table
 
 AT_ONCE: Final = 200
@@ -45,6 +46,36 @@ def purge(rights: Rights, at: datetime) -> int:
             _empty(connection, rights, found)
             ledger.append(connection, "purge", {"objections": len(found)})
         purged += len(found)
+
+
+def forget_told(rights: Rights) -> int:
+    """Forget whom to tell where all has been told; return how many requests that were.
+
+    All objections of the request are closed, withdrawn or lapsed, and no message of it waits.
+    """
+    ended = exists().where(
+        step_table.c.number == table.c.number, step_table.c.state.in_(steps.LAST)
+    )
+    going_on = exists().where(table.c.request == request_table.c.id, ~ended)
+    waiting = exists().where(
+        outbox.c.request == request_table.c.id,
+        outbox.c.sent_at.is_(None),
+        outbox.c.given_up.is_(False),
+    )
+    known = or_(
+        request_table.c.email != "",
+        request_table.c.callbacks != "[]",
+        request_table.c.code_hash != "",
+    )
+    query = select(request_table.c.id).where(and_(known, ~going_on, ~waiting))
+    with rights.reading() as connection:
+        if connection.execute(query.limit(1)).first() is None:
+            return 0  # without waiting for those who write
+    with rights.writing() as connection:
+        told = list(connection.scalars(query))
+        for request in told:
+            requests.forget(connection, request)
+    return len(told)
 
 
 def _keep_out(connection: Connection, rights: Rights, standing: Sequence[Objection]) -> None:

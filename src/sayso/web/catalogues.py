@@ -21,8 +21,9 @@ msgstr ""
 
 """
 WEB: Final = Path(__file__).parent
-METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2")]
-OPTIONS: Final = {"templates/**.html": {"silent": "false", "trimmed": "true"}}
+TEMPLATES: Final = ("templates/**.html", "templates/**.txt")
+METHODS: Final = [("**.py", "python"), *((pattern, "jinja2") for pattern in TEMPLATES)]
+OPTIONS: Final = {pattern: {"silent": "false", "trimmed": "true"} for pattern in TEMPLATES}
 # translate(request, message): the message is the second argument.
 KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2), "translate": (2,)}
 

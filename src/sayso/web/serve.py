@@ -12,11 +12,17 @@ import uvicorn
 from sayso import worker
 from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
+from sayso.rights.database import Rights
+from sayso.rights.outbox import MAIL, WEBHOOK
+from sayso.rights.post import Post
 from sayso.web.app import create_app
+from sayso.web.telling import Telling
 from sayso.workspace import Workspace
 
 FOLLOW_SECONDS = 0.1
 RESTART_SECONDS = 2.0
+# What is being sent when it ends goes out again after the next start, under the same name.
+ENDING_SECONDS = 5.0
 log = logging.getLogger("sayso.serve")
 
 
@@ -33,6 +39,13 @@ def serve(
     stop = threading.Event()
     follower = threading.Thread(target=_follow, args=(assistant, stop), daemon=True)
     keeper = threading.Thread(target=_keep_working, args=(workspace, stop), daemon=True)
+    rights = Rights(workspace)
+    post = Post(rights, Telling(rights))
+    # Letters do not wait for programs that do not answer.
+    senders = [
+        threading.Thread(target=post.run, args=(kind, stop), name=f"{kind}s", daemon=True)
+        for kind in (MAIL, WEBHOOK)
+    ]
     app = create_app(workspace, assistant)
     proxies = list(workspace.settings.web.trusted_proxies)
     config = uvicorn.Config(
@@ -47,6 +60,8 @@ def serve(
     server = _Server(config, ready)
     follower.start()
     keeper.start()
+    for sender in senders:
+        sender.start()
     try:
         server.run()
     except KeyboardInterrupt:
@@ -55,6 +70,8 @@ def serve(
         stop.set()
         keeper.join()
         follower.join()
+        for sender in senders:
+            sender.join(ENDING_SECONDS)
         assistant.engine.close()
 
 
