@@ -27,6 +27,7 @@ from sayso.rights.tables import agents
 KEY_BYTES: Final = 32  # RFC 8032, section 5.1.5
 SIGNATURE_BYTES: Final = 64
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_ADDRESS: Final = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 _HOST: Final = re.compile(r"[a-z0-9.-]{1,253}(:\d{1,5})?")
 
 
@@ -60,10 +61,10 @@ class Agent(Struct, frozen=True):
         Plain HTTP is left to `[webhooks] allow`, as in `sources.outbound`.
         """
         try:
-            parts = urlsplit(address)
+            host = urlsplit(address).netloc.lower()
         except ValueError:
             return False
-        return parts.scheme in ("https", "http") and parts.netloc.lower() in self.hosts
+        return host in self.hosts and _ADDRESS.fullmatch(address) is not None
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Check an Ed25519 signature (RFC 8032) of this agent.
@@ -160,6 +161,8 @@ def new_token(connection: Connection, rights: Rights, name: str) -> str:
 
 def find(rights: Rights, name: str) -> Agent | None:
     """Return an agent by its id; None if it is none or was removed."""
+    if not _NAME.fullmatch(name):
+        return None
     valid = select(agents).where(agents.c.name == name, agents.c.revoked_at.is_(None))
     with rights.reading() as connection:
         row = connection.execute(valid).first()

@@ -179,6 +179,7 @@ def test_refusals_come_in_the_protocols_words_and_store_nothing(
         (agent.sign(good | {"identifier": ["x"] * 5 + [str(n) for n in range(21)]}), 400, False),
         (agent.sign(good | {"email": "no address"}), 400, True),
         (agent.sign(good | {"agent-request-id": "x" * 201}), 400, True),
+        (agent.sign(good | {"agent-request-id": "a\x00"}), 400, True),
         (agent.sign(good | {"name": "x" * 65536}), 413, False),
     ]
     before = len(made(running))

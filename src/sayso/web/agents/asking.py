@@ -29,6 +29,11 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 Result = TypeVar("Result")
 
 
+def is_name(called: str) -> bool:
+    """Whether a program may call a request so."""
+    return 0 < len(called) <= LONGEST_CALLED and not _UNPRINTABLE.search(called)
+
+
 def checked_names(typed: Iterable[str]) -> tuple[str, ...]:
     """Return the accounts and addresses of profiles that a request names, each once.
 

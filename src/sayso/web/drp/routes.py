@@ -7,7 +7,6 @@ import msgspec
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from msgspec import Struct, field
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -16,7 +15,6 @@ from sayso.errors import UsageError
 from sayso.rights import agent_requests, agents
 from sayso.rights.agent_requests import (
     AgentRequest,
-    Named,
     NotYoursError,
     OtherContentError,
     Wanted,
@@ -26,33 +24,14 @@ from sayso.web.agents import asking
 from sayso.web.agents.calling import LONGEST_BODY, TOKEN, address, caller, rates_of
 from sayso.web.bodies import whole
 from sayso.web.drp import messages, status
+from sayso.web.drp.asked import OBJECT, Exercise, accounts_of
 from sayso.web.drp.messages import DrpError, Message
 from sayso.web.drp.status import ExerciseStatus
 from sayso.web.rates import client
 from sayso.web.site import Site, site_of
 
-OBJECT: Final = "object:ai-training"
 REQUESTS: Final = "/drp/v1/data-rights-request"
 router = APIRouter(tags=["Data Rights Protocol"])
-
-
-class Exercise(Struct, frozen=True):
-    """What a request says beside its envelope: the right, and who exercises it.
-
-    Of schema.org/Person (section 3.04) only what tells an account is read: `identifier` (accounts),
-    `sameAs` (addresses of profiles) and `email`. Each may come with `…_verified`.
-    """
-
-    exercise: str
-    version: str = field(name="drp.version")
-    agent_request_id: str | None = field(name="agent-request-id", default=None)
-    status_callback: str | None = None
-    identifier: str | tuple[str, ...] | None = None
-    identifier_verified: bool | None = None
-    same_as: str | tuple[str, ...] | None = field(name="sameAs", default=None)
-    same_as_verified: bool | None = field(name="sameAs_verified", default=None)
-    email: str | None = None
-    email_verified: bool | None = None
 
 
 class Business(BaseModel):
@@ -143,9 +122,9 @@ async def exercise(request: Request) -> JSONResponse:
         raise DrpError(400, f"`drp.version` is not {messages.VERSION}", fatal=True)
     if said.exercise != OBJECT:
         raise DrpError(400, f"Unsupported rights action; this community meets {OBJECT}", fatal=True)
-    if len(said.agent_request_id or "") > asking.LONGEST_CALLED:
-        raise DrpError(400, "`agent-request-id` is too long", fatal=True)
-    accounts = await to_thread.run_sync(_accounts, site, agent, said)
+    if not asking.is_name(said.agent_request_id or "-"):
+        raise DrpError(400, "`agent-request-id` is too long, or no plain text", fatal=True)
+    accounts = await to_thread.run_sync(accounts_of, site, agent, said)
     callbacks, called = asking.split_callbacks(agent, filter(None, [said.status_callback]))
     wanted = Wanted(
         agent=agent,
@@ -290,18 +269,6 @@ async def _own(
     if found is None:
         raise DrpError(403, "this is no request of this agent")
     return found
-
-
-def _accounts(site: Site, agent: Agent, said: Exercise) -> tuple[Named, ...]:
-    named: tuple[Named, ...] = ()
-    for typed, verified in (
-        (said.identifier, said.identifier_verified),
-        (said.same_as, said.same_as_verified),
-    ):
-        listed = (typed,) if isinstance(typed, str) else typed or ()
-        names = asking.checked_names(listed)
-        named += asking.resolved(site, names, shown=agent.verifies and verified is True)
-    return named
 
 
 def _evidence(agent: Agent, message: Message) -> str:

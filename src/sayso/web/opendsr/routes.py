@@ -276,6 +276,8 @@ async def _own(
     site: Site, agent: Agent, called: str
 ) -> tuple[AgentRequest, agent_requests.Standing]:
     def find(connection: Connection) -> AgentRequest | None:
+        if not re.fullmatch(UUID4, called):
+            return None
         return agent_requests.by_called(connection, agent.name, "opendsr", called)
 
     found = await asking.look_up(site, find)
