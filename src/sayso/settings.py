@@ -219,12 +219,19 @@ class Mail(Struct, forbid_unknown_fields=True, frozen=True):
     """[mail] Letters to who objects: the link that confirms it, and each step."""
 
     host: Annotated[
-        str, Meta(description="SMTP server; empty = no letters are sent, those that wait go on.")
+        str,
+        Meta(
+            description="SMTP server. Without it, `sender` and `url` letters wait, and are given "
+            "up after 14 days; see docs/letters.md."
+        ),
     ] = ""
     port: Annotated[int, Meta(ge=1, le=65535, description="Its port.")] = 587
     security: Annotated[
         Literal["starttls", "tls", "none"],
-        Meta(description="How the connection is encrypted; 'none' is for this machine alone."),
+        Meta(
+            description="How the connection is encrypted; 'none' is for this machine alone, and "
+            "without a login."
+        ),
     ] = "starttls"
     user: Annotated[str, Meta(description="Name to log in with; empty = no login.")] = ""
     password_file: Annotated[
@@ -244,7 +251,7 @@ class Mail(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Webhooks(Struct, forbid_unknown_fields=True, frozen=True):
-    """[webhooks] Calls that tell programs of an objection's steps."""
+    """[webhooks] Calls that tell programs of an objection's steps; see docs/letters.md."""
 
     allow: Annotated[
         tuple[str, ...],

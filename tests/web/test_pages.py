@@ -139,10 +139,12 @@ def test_health_and_metrics(site: Running) -> None:
     assert 'sayso_answers_total{outcome="done"} 1' in lines
     assert 'sayso_answers_total{outcome="failed"} 1' in lines
     assert "sayso_answer_tokens_total 3" in lines
+    assert 'sayso_messages{kind="mail",state="given_up"} 0' in lines
+    assert 'sayso_message_failures_total{kind="webhook"} 0' in lines
     assert any(line.startswith("sayso_objection_seconds_median 0.") for line in lines)
     assert "member" not in response.text
     for line in lines:
-        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{outcome="\w+"\})? [0-9.e+-]+', line)
+        assert re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{(,?\w+="\w+")+\})? [0-9.e+-]+', line)
 
 
 def test_the_interface_is_described(site: Running) -> None:

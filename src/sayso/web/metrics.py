@@ -2,8 +2,10 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
+from sayso.rights import outbox
 from sayso.rights.deadlines import Due
 from sayso.web.progress import Overview
 
@@ -24,7 +26,9 @@ class Meter:
             self._seconds += seconds
             self._tokens += tokens
 
-    def text(self, overview: Overview, due: Due, at: datetime) -> str:
+    def text(
+        self, overview: Overview, due: Due, messages: Sequence[outbox.Overview], at: datetime
+    ) -> str:
         """Return all counters as a page for Prometheus to read."""
         with self._lock:
             answers, seconds, tokens = dict(self._answers), self._seconds, self._tokens
@@ -48,6 +52,26 @@ class Meter:
                 "gauge",
                 "Objections still open after their deadline.",
                 {"": due.overdue},
+            ),
+            (
+                "messages",
+                "gauge",
+                "Letters (mail) and calls (webhook) about objections, by what became of them.",
+                {
+                    f'{{kind="{each.kind}",state="{state}"}}': count
+                    for each in messages
+                    for state, count in (
+                        ("waiting", each.waiting),
+                        ("sent", each.sent),
+                        ("given_up", each.given_up),
+                    )
+                },
+            ),
+            (
+                "message_failures_total",
+                "counter",
+                "Attempts to send one of them that failed.",
+                {f'{{kind="{each.kind}"}}': each.failures for each in messages},
             ),
             (
                 "answers_total",

@@ -21,5 +21,5 @@ def healthz(request: Request) -> dict[str, bool | str]:
 def metrics(request: Request) -> PlainTextResponse:
     """Return the counters for Prometheus."""
     site = site_of(request)
-    text = site.meter.text(site.board.overview(), site.due(), now())
+    text = site.meter.text(site.board.overview(), site.due(), site.messages(), now())
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from sayso.assistant.chat import Assistant
 from sayso.gate import policy
 from sayso.gate.policy import Policy
-from sayso.rights import claims, deadlines, statistics
+from sayso.rights import claims, deadlines, outbox, statistics
 from sayso.rights.database import Rights, now
 from sayso.rights.deadlines import Due
 from sayso.rights.objection import Given, Objection
@@ -39,6 +39,7 @@ class Site:
     # whose waiters are not served in turn.
     writer: CapacityLimiter
     due: Resting[Due]
+    messages: Resting[list[outbox.Overview]]
     statistics: Resting[Statistics]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -57,6 +58,10 @@ class Site:
             with rights.reading() as connection:
                 return deadlines.due(connection, now())
 
+        def count_messages() -> list[outbox.Overview]:
+            with rights.reading() as connection:
+                return outbox.overview(connection)
+
         def collect() -> Statistics:
             with rights.reading() as connection:
                 return statistics.collect(connection, now())
@@ -71,6 +76,7 @@ class Site:
             gathering=Gathering(store, writer),
             writer=writer,
             due=Resting(count_due),
+            messages=Resting(count_messages),
             statistics=Resting(collect),
         )
 
