@@ -20,9 +20,9 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select, update
 
 from sayso.errors import IntegrityError, UsageError
-from sayso.rights import keyed
+from sayso.rights import keyed, outbox
 from sayso.rights.database import Rights, now
-from sayso.rights.tables import agents
+from sayso.rights.tables import agent_requests, agents
 
 KEY_BYTES: Final = 32  # RFC 8032, section 5.1.5
 SIGNATURE_BYTES: Final = 64
@@ -187,7 +187,7 @@ def list_all(rights: Rights) -> list[Agent]:
 
 
 def remove(rights: Rights, name: str) -> Agent:
-    """Take nothing more from an agent; what it asked for stays.
+    """Take nothing more from an agent, and tell it nothing more; what it asked for stays.
 
     Raises:
         UsageError: there is no agent of this id, or it was removed before.
@@ -200,6 +200,8 @@ def remove(rights: Rights, name: str) -> Agent:
         at = now()
         values = {"revoked_at": at, "token_hash": ""}
         connection.execute(update(agents).where(agents.c.name == name).values(values))
+        theirs = select(agent_requests.c.request).where(agent_requests.c.agent == name)
+        outbox.call_off(connection, theirs)
     return msgspec.structs.replace(_agent(row), revoked_at=at)
 
 

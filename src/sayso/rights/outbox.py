@@ -10,12 +10,23 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from sayso.rights.database import Rights, now
 from sayso.rights.objection import Objection, Step
 from sayso.rights.requests import Request
-from sayso.rights.tables import outbox
+from sayso.rights.tables import outbox, requests
 from sayso.workspace import Workspace
 
 MAIL: Final = "mail"
@@ -137,6 +148,15 @@ def give_up_old(rights: Rights, at: datetime) -> int:
     changed = update(outbox).where(late, outbox.c.given_up.is_(False)).values(values)
     with rights.writing() as connection:
         return int(connection.execute(changed).rowcount)
+
+
+def call_off(connection: Connection, ids: Select[tuple[str]]) -> None:
+    """Make no call about these requests any more (within `Rights.writing`)."""
+    connection.execute(update(requests).where(requests.c.id.in_(ids)).values(callbacks="[]"))
+    waiting = outbox.c.sent_at.is_(None) & outbox.c.given_up.is_(False)
+    calls = (outbox.c.kind == WEBHOOK) & outbox.c.request.in_(ids)
+    values = {"given_up": True, "due_at": NEVER, **NOTHING_LEFT}
+    connection.execute(update(outbox).where(calls, waiting).values(values))
 
 
 class Overview(Struct, frozen=True):

@@ -19,6 +19,7 @@ from sayso.rights.database import Rights
 from sayso.rights.mails import Mail
 from sayso.rights.objection import OWN
 from sayso.rights.outbox import Letter
+from sayso.web.agents import calls
 from sayso.web.languages import DEFAULT, LANGUAGES
 from sayso.web.rendering import environment
 
@@ -34,6 +35,7 @@ class Telling:
     """
 
     def __init__(self, rights: Rights) -> None:
+        self._rights = rights
         settings = rights.workspace.settings
         self._community, self._url = settings.community, settings.mail.url.rstrip("/")
 
@@ -68,8 +70,9 @@ class Telling:
         return Mail(" ".join(subject.split()), text + "\n")
 
     def call(self, letter: Letter) -> Call:
-        """Return what a call says: the step, as JSON."""
-        return Call(msgspec.json.encode(letter.payload))
+        """Return what a call says: the step, as JSON; to an agent, in its protocol's own words."""
+        to_agent = calls.written(self._rights, letter)
+        return to_agent or Call(msgspec.json.encode(letter.payload))
 
 
 def _day(moment: str, language: str) -> str:

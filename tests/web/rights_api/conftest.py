@@ -21,6 +21,7 @@ from tests.web.conftest import KnownAssistant, Running, add_account, serving
 URL = "https://ai.example"
 BUSINESS = "HARBOUR"
 REQUESTS = "/drp/v1/data-rights-request"
+HOSTS = ("agent.example",)
 CALLBACK = "https://agent.example/told"
 LIMITS = Agents(business_id=BUSINESS, requests_per_minute=0)
 
@@ -29,12 +30,18 @@ class Program:
     """An agent with its key: signs and sends; a server whose answers are taken as they are."""
 
     def __init__(
-        self, running: Running, http: httpx2.Client, name: str, *, verifies: bool = False
+        self,
+        running: Running,
+        http: httpx2.Client,
+        name: str,
+        *,
+        hosts: tuple[str, ...] = HOSTS,
+        verifies: bool = False,
     ) -> None:
         self.name, self.http = name, http
         self.key = Ed25519PrivateKey.generate()
         public = base64.b64encode(self.key.public_key().public_bytes_raw()).decode()
-        agents.add(running.rights, name, key=public, hosts=("agent.example",), verifies=verifies)
+        agents.add(running.rights, name, key=public, hosts=hosts, verifies=verifies)
         self.token = self.register().json()["token"]
 
     def envelope(self, **fields: Any) -> dict[str, Any]:
@@ -85,10 +92,16 @@ class Controller:
     """A controller with a token that speaks OpenDSR."""
 
     def __init__(
-        self, running: Running, http: httpx2.Client, name: str, *, verifies: bool = False
+        self,
+        running: Running,
+        http: httpx2.Client,
+        name: str,
+        *,
+        hosts: tuple[str, ...] = HOSTS,
+        verifies: bool = False,
     ) -> None:
         self.name, self._http = name, http
-        self.token = agents.add(running.rights, name, hosts=("agent.example",), verifies=verifies)
+        self.token = agents.add(running.rights, name, hosts=hosts, verifies=verifies)
 
     def send(self, method: str, path: str = "", **content: Any) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
