@@ -121,7 +121,7 @@ def test_json_gives_one_object_for_every_verb(filled, tmp_path, run):
 
 def test_an_export_says_of_each_line_what_it_is(filled, run):
     held = [json.loads(line) for line in run("export", "member-2@square").out.splitlines()]
-    kinds = ["account", "objection", "record", "record"]
+    kinds = ["account", "objection", "suppression", "record", "record"]
     assert [line["kind"] for line in held] == kinds
 
 

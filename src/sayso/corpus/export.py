@@ -1,6 +1,6 @@
 """Handing on what is stored: the records of all who do not object, to be read by others again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -58,7 +58,34 @@ def _events(rights: Rights, store: Store) -> Iterator[AccountUpdate | Upsert]:
         blocked |= np.isin(batch["key"].to_numpy(), gone)
         for row, stays_out in zip(batch.select(_COLUMNS).to_pylist(), blocked, strict=True):
             if not stays_out:
-                yield Upsert(_record(row))
+                yield Upsert(record_of(row))
+
+
+def of_person(
+    rights: Rights, person: str, keys: Sequence[int]
+) -> Iterator[AccountUpdate | tuple[int, Upsert]]:
+    """Yield the accounts of exactly one person, then records that are theirs, each with its key.
+
+    Whether they object or not: it is their own copy.
+
+    Args:
+        rights: where.
+        person: an id of `tables.accounts`.
+        keys: pseudonyms of the records; those that are not there, or not theirs, are left out.
+    """
+    records = Store(rights.workspace).records
+    with rights.reading() as connection:
+        theirs = [key for key, _ in people.keys(connection, {person}).get(person, ())]
+    if not theirs:
+        return
+    yield from _accounts(rights, KeySet(np.array(theirs, np.uint64)))
+    owned = f"account_key IN ({', '.join(map(str, theirs))})"
+    columns = [*_COLUMNS, "key"]
+    for start in range(0, len(keys), ROWS):
+        # Each from the newest version: what an erasing removes meanwhile is simply gone.
+        some = ", ".join(map(str, keys[start : start + ROWS]))
+        for row in records.read(columns, f"key IN ({some}) AND {owned}", few=True).to_dicts():
+            yield row.pop("key"), Upsert(record_of(row))
 
 
 def _left_out(rights: Rights) -> NDArray[np.uint64]:
@@ -105,7 +132,7 @@ def _is_in(keys: KeySet, signed: int) -> bool:
     return bool(keys.contains(np.array([unsigned(signed)], np.uint64))[0])
 
 
-def _record(row: dict[str, Any]) -> Record:
+def record_of(row: dict[str, Any]) -> Record:
     """Return a row's record; the age and kind of its author stand with the account."""
     row["media"] = _media(row["media"])
     row["mentions"] = tuple(row["mentions"] or ())

@@ -1,5 +1,6 @@
 """Lines that could not be taken, kept for mending; they go, too, when their author objects."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,18 @@ def erase(workspace: Workspace, objectors: KeySet) -> int:
             _save(path, rows)
         erased += int(theirs.sum())
     return erased
+
+
+def of_accounts(workspace: Workspace, keys: Collection[int]) -> list[dict[str, Any]]:
+    """Return the kept lines of these accounts' pseudonyms: file, where, reason, raw."""
+    wanted = set(keys) - {0}
+    paths = sorted(workspace.rejects.glob("*.jsonl")) if wanted else ()
+    rows = (msgspec.json.decode(line) for path in paths for line in path.read_bytes().splitlines())
+    return [
+        {name: row[name] for name in ("file", "where", "reason", "raw")}
+        for row in rows
+        if row.get("account") in wanted
+    ]
 
 
 def _account(workspace: Workspace, raw: bytes) -> int:

@@ -25,6 +25,7 @@ from sayso.web.pages import (
     confirming,
     depicted,
     embedding,
+    my_data,
     objection,
     settings,
     signing,
@@ -78,6 +79,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
     app.state.agent_rates = Rates(workspace.settings.agents.requests_per_minute)
     signing.prepare(app.state, site)
+    my_data.prepare(app.state)
     app.add_middleware(Sessions)
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
@@ -99,6 +101,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         transparency.router,
         signing.router,
         account.router,
+        my_data.router,
         service.router,
     ):
         app.include_router(router)
