@@ -1,10 +1,12 @@
 """The worker in a process of its own: what is new answers, who objects goes first, rest is rest."""
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,6 +26,7 @@ from sayso.workspace import Workspace
 
 from .conftest import KEY
 from .corpus.world import event, take
+from .test_duties import unpurgeable, waiting_long
 
 DEADLINE = 60.0
 QUIET_SECONDS = 1.5
@@ -54,12 +57,22 @@ def until(condition: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
+def work(home: Path, log: Path) -> None:
+    """Be a worker whose log lies in a file."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
+    worker.run(home)
+
+
 class Community:
     """A workspace that a worker looks after."""
 
-    def __init__(self, workspace: Workspace, process: SpawnProcess) -> None:
+    def __init__(
+        self, workspace: Workspace, process: SpawnProcess, log: Path, *numbers: str
+    ) -> None:
         self.workspace = workspace
         self.process = process
+        self.log = log
+        self.overdue, self.unpurged = numbers
         self.rights = Rights(workspace)
 
     def entries(self, kind: str = "", after: int = 0) -> list[Entry]:
@@ -107,11 +120,12 @@ def community(
             for n, name in enumerate(people)
         ),
     )
-    process = multiprocessing.get_context("spawn").Process(
-        target=worker.run, args=(workspace.home,)
-    )
+    rights = Rights(workspace)
+    overdue, unpurged = waiting_long(rights), unpurgeable(rights)
+    log = workspace.home.parent / "log"
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(workspace.home, log))
     process.start()
-    yield Community(workspace, process)
+    yield Community(workspace, process, log, overdue, unpurged)
     left = psutil.Process(process.pid).children(recursive=True) if process.is_alive() else []
     process.terminate()
     process.join(DEADLINE)
@@ -131,6 +145,16 @@ def test_it_trains_what_there_is_and_then_rests(community: Community) -> None:
     assert community.entries() == noted
     assert spent < 0.5 * (time.monotonic() - begun)
     assert releases.current(community.workspace) == release
+
+
+def test_its_duties_are_done_and_one_that_fails_stops_nothing(community: Community) -> None:
+    community.settle()
+    until(lambda: objections.find(community.rights, community.overdue).state == "lapsed")
+    assert objections.find(community.rights, community.unpurged).receipt
+    log = community.log.read_text()
+    assert "sayso.duties: purging of old objections failed: IntegrityError\n" in log
+    assert "trained " in log
+    assert "member-" not in log
 
 
 def test_a_new_post_is_found_at_once(community: Community) -> None:
@@ -165,7 +189,7 @@ def test_an_objection_comes_before_the_training_that_runs(community: Community) 
     until(lambda: any(cell.cpu_times().user > 0.5 for cell in community.cells_in_work()))
     at_work = community.cells_in_work()
     objections.receive(community.rights, "member-2")
-    (objection,) = community.entries("objection")
+    *_, objection = community.entries("objection")
     seconds = until(lambda: community.entries("release", objection.seq))
     first = community.entries("release", objection.seq)[0]
     print(f"gone from the served release after {seconds:.1f} s")

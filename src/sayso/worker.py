@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sayso.corpus import admission
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
+from sayso.duties import Duties
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, now
 from sayso.rights.deadlines import Alarm
@@ -105,12 +106,14 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     rights = Rights(workspace)
     done: Marks | None = None
     told = ""
-    alarm = Alarm()
+    alarm, duties = Alarm(), Duties()
     while not stop.is_set() and os.getppid() == parent:
         alarm.look(rights, now())
+        duties.look(workspace, rights, now())
         seen = marks(workspace, rights)
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now
+            rights = Rights(workspace)
             try:
                 urgent = done is not None and seen.urgent_since(done)
                 outcome = step(workspace, rights, stop, urgent=urgent)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from sayso.errors import UsageError
 from sayso.rights import contacts, ledger, names, objections, outbox, requests, steps
@@ -17,8 +17,11 @@ from sayso.rights.database import Rights, note_change, now
 from sayso.rights.objection import DEPICTED, OWN, Given, Objection
 from sayso.rights.requests import Contact, Request
 from sayso.rights.tables import objections as table
+from sayso.rights.tables import steps as steps_table
 
 LAPSES_AFTER: Final = timedelta(days=30)
+# Each is signed within the transaction, and receipts must not wait for many of them.
+AT_ONCE: Final = 50
 OPERATOR: Final = "operator"
 
 
@@ -80,6 +83,9 @@ def confirm_in(connection: Connection, rights: Rights, number: str, by: str) -> 
     named = objection.about == DEPICTED and by == OPERATOR != objection.confirmed_by
     if objection.state == "confirmed" and not named:
         return objection
+    for copy in objections.copies(connection, objection):
+        if copy.state == "pending":
+            objections.bind(connection, rights, copy, by)
     return objections.bind(connection, rights, objection, by)
 
 
@@ -128,16 +134,33 @@ def lapse_in(connection: Connection, rights: Rights, number: str, by: str) -> Ob
 
 
 def lapse_overdue(rights: Rights, at: datetime) -> int:
-    """End all claims that nobody confirmed in time; return how many."""
-    old = select(table).where(table.c.state == "pending", table.c.received_at < at - LAPSES_AFTER)
-    with rights.reading() as connection:
-        if connection.execute(old.limit(1)).first() is None:
-            return 0
-    with rights.writing() as connection:
-        rows = connection.execute(old).all()
-        for row in rows:
-            _lapse(connection, rights, Objection.of(row), "time")
-    return len(rows)
+    """End all claims that nobody confirmed in time; return how many.
+
+    The time counts from when a claim was stored: a letter of last month that is entered today can
+    be confirmed from today on.
+    """
+    stored = and_(steps_table.c.number == table.c.number, steps_table.c.state == "received")
+    old = (
+        select(table)
+        .join(steps_table, stored)
+        .where(
+            table.c.state == "pending",
+            table.c.withdrawn_at.is_(None),
+            steps_table.c.at < at - LAPSES_AFTER,
+        )
+        .order_by(table.c.number)
+        .limit(AT_ONCE)
+    )
+    lapsed = 0
+    while True:
+        with rights.reading() as connection:
+            if connection.execute(old.limit(1)).first() is None:
+                return lapsed
+        with rights.writing() as connection:
+            rows = connection.execute(old).all()
+            for row in rows:
+                _lapse(connection, rights, Objection.of(row), "time")
+        lapsed += len(rows)
 
 
 def _lapse(connection: Connection, rights: Rights, objection: Objection, by: str) -> Objection:
@@ -148,6 +171,9 @@ def _lapse(connection: Connection, rights: Rights, objection: Objection, by: str
     ledger.append(connection, "lapse", {"number": objection.number, "by": by})
     note_change(connection, "withdrawals")
     steps.note(connection, rights, objection, "lapsed", now().replace(microsecond=0))
+    for copy in objections.copies(connection, objection):
+        if copy.state == "pending":
+            _lapse(connection, rights, copy, by)
     found = connection.execute(select(table).where(table.c.number == objection.number)).one()
     return Objection.of(found)
 
