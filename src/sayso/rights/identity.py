@@ -4,29 +4,43 @@ A handle, an address or a person's id will not do here: whoever may choose their
 provider must not become somebody by choosing theirs.
 """
 
-from sqlalchemy import Connection, select
+from msgspec import Struct
+from sqlalchemy import Connection, or_, select
 
 from sayso.errors import UsageError
 from sayso.rights.tables import accounts
 
 
-def person_of(connection: Connection, account: str) -> str:
-    """Return the person whose account this is; of an unknown account, the account itself.
+class Identified(Struct, frozen=True):
+    """An account by its exact name; `known` tells whether anything of it was ever seen."""
+
+    account: str
+    person: str
+    service: str
+    known: bool
+
+
+def identify(connection: Connection, account: str) -> Identified:
+    """Return whose account this is and on which service, by one query.
+
+    An unknown one is a person of its own; '' is the service where its name does not tell.
 
     Raises:
         UsageError: it is no account but the id of a person who has others.
     """
-    known = select(accounts.c.person).where(accounts.c.account == account)
-    if (row := connection.execute(known).first()) is not None:
-        return str(row.person)
-    if connection.execute(select(accounts).where(accounts.c.person == account)).first():
+    meant = or_(accounts.c.account == account, accounts.c.person == account)
+    query = select(accounts.c.account, accounts.c.person, accounts.c.service).where(meant)
+    rows = connection.execute(query).all()
+    for row in rows:
+        if row.account == account:
+            return Identified(account, row.person, row.service, known=True)
+    if rows:
         raise UsageError("an account was expected, got a person's id", "name one of the accounts")
-    return account
-
-
-def service_of(connection: Connection, account: str) -> str:
-    """Return the service of an account; '' where its name does not tell and it is unknown."""
-    known = select(accounts.c.service).where(accounts.c.account == account)
-    row = connection.execute(known).first()
     # As `people.apply` reads it.
-    return str(row.service) if row else account.partition("@")[2].rpartition("@")[2]
+    service = account.partition("@")[2].rpartition("@")[2]
+    return Identified(account, account, service, known=False)
+
+
+def person_of(connection: Connection, account: str) -> str:
+    """Return the person whose account this is; see `identify`."""
+    return identify(connection, account).person

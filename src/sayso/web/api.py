@@ -6,7 +6,9 @@ from typing import Annotated, Final
 from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials
+from msgspec.structs import replace
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from sayso.rights import steps
 from sayso.rights.objection import ALL_SERVICES, LONGEST_REASON, Given, Objection
@@ -122,12 +124,14 @@ class Status(BaseModel):
     )
 
 
-@router.post("/objections", status_code=201, summary="Object to AI training")
+@router.post(
+    "/objections", status_code=201, response_model=AcceptedAll, summary="Object to AI training"
+)
 async def post_objection(
     request: Request,
     new: NewObjection,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-) -> AcceptedAll:
+) -> Response:
     """Accept an objection at once and return its signed receipt.
 
     From this moment no training that starts uses the person's records. Without a key it is a claim
@@ -139,13 +143,12 @@ async def post_objection(
     contact = Contact(new.email.strip(), choose(request), tuple(new.callbacks))
     if credentials is None:
         contact = _throttled(request, new.account, contact)
-        given = await to_thread.run_sync(_claim, site, new, contact)
-    else:
-        given = await to_thread.run_sync(_vouched, site, credentials, new, contact)
-    made = await objecting.submit(site, given)
-    accepted = [_accepted(request, objection) for objection in made]
-    known = await to_thread.run_sync(objecting.is_known, site, given.name) if credentials else None
-    return AcceptedAll(**accepted[0].model_dump(), account_known=known, objections=accepted)
+    given, known = await to_thread.run_sync(_ready, site, credentials, new, contact)
+    made = await site.gathering.put(given)
+    told = [_accepted(request, objection) for objection in made]
+    answer = AcceptedAll(**told[0].model_dump(), account_known=known, objections=told)
+    # It is checked already; to check it again would take as long as all the rest of it.
+    return Response(answer.model_dump_json(), 201, media_type="application/json")
 
 
 @router.get("/objections/{number}", summary="See how far an objection has come")
@@ -197,34 +200,31 @@ def _throttled(request: Request, account: str, contact: Contact) -> Contact:
     return Contact(heard, contact.language)
 
 
-def _claim(site: Site, new: NewObjection, contact: Contact) -> Given:
-    with site.rights.reading() as connection:
-        meant = naming.resolve(connection, new.account)
-    return Given(
-        name=meant,
-        typed=(new.account.strip(),),
+def _ready(
+    site: Site,
+    credentials: HTTPAuthorizationCredentials | None,
+    new: NewObjection,
+    contact: Contact,
+) -> tuple[Given, bool | None]:
+    """Return what is handed in, and whether its account is known if a key asks that."""
+    typed, known = new.account.strip(), None
+    given = Given(
+        name=typed,
         services=tuple(new.services),
         reason=new.reason,
         channel=CHANNEL,
-        confirmed_by="",
+        confirmed_by="service" if credentials else "",
         contact=contact,
     )
-
-
-def _vouched(
-    site: Site, credentials: HTTPAuthorizationCredentials, new: NewObjection, contact: Contact
-) -> Given:
-    key, account = key_of(site.rights, credentials), new.account.strip()
-    with site.rights.reading() as connection:
-        vouched(connection, key, account)
-    return Given(
-        name=account,
-        services=tuple(new.services),
-        reason=new.reason,
-        channel=CHANNEL,
-        confirmed_by="service",
-        contact=contact,
-    )
+    if credentials:
+        key = key_of(site.rights, credentials)
+        with site.rights.reading() as connection:
+            known = vouched(connection, key, typed).known
+    else:
+        with site.rights.reading() as connection:
+            meant = naming.resolve(connection, typed)
+        given = replace(given, name=meant, typed=(typed,))
+    return objecting.ready(site, given), known
 
 
 def _accepted(request: Request, objection: Objection) -> Accepted:
@@ -233,5 +233,5 @@ def _accepted(request: Request, objection: Objection) -> Accepted:
         service=objection.service,
         state=objection.state,
         receipt=objection.receipt,
-        status_url=str(request.url_for("status", number=objection.number)),
+        status_url=f"{request.base_url}object/{objection.number}",
     )

@@ -45,11 +45,11 @@ async def submit(site: Site, given: Given) -> list[Objection]:
             contact's address is none.
         HTTPException: 503 with Retry-After; too many wait, or the database cannot be written.
     """
-    ready = await to_thread.run_sync(_ready, site, given)
-    return await site.gathering.put(ready)
+    return await site.gathering.put(await to_thread.run_sync(ready, site, given))
 
 
-def _ready(site: Site, given: Given) -> Given:
+def ready(site: Site, given: Given) -> Given:
+    """Return what is handed in as it is stored; see `submit`, which does this in a thread."""
     longest = max(map(len, (given.name, *given.others)))
     if longest > LONGEST_NAME:
         raise UsageError(f"the account has {longest} characters, at most {LONGEST_NAME} fit")
@@ -63,15 +63,15 @@ def _ready(site: Site, given: Given) -> Given:
     contact = given.contact
     if contact.email:
         contact = msgspec.structs.replace(contact, email=checked_email(contact.email))
-    ready = msgspec.structs.replace(
+    cleaned = msgspec.structs.replace(
         given,
         name=canonical(site, given.name),
         others=tuple(canonical(site, name) for name in given.others),
         reason=given.reason.strip(),
         contact=contact,
     )
-    ready.check()
-    return ready
+    cleaned.check()
+    return cleaned
 
 
 def canonical(site: Site, name: str) -> str:

@@ -23,6 +23,8 @@ FOLLOW_SECONDS = 0.1
 RESTART_SECONDS = 2.0
 # What is being sent when it ends goes out again after the next start, under the same name.
 ENDING_SECONDS = 5.0
+# Threads that write give the interpreter up at each statement, and would wait 5 ms to get it back.
+SWITCH_SECONDS = 0.0005
 log = logging.getLogger("sayso.serve")
 
 
@@ -35,6 +37,7 @@ def serve(
     """Serve until interrupted; a worker in a process of its own acts on the rows."""
     # uvicorn ends gracefully and then raises the signal again: we still have to clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    sys.setswitchinterval(SWITCH_SECONDS)
     assistant = Assistant.start(workspace)
     stop = threading.Event()
     follower = threading.Thread(target=_follow, args=(assistant, stop), daemon=True)
@@ -56,6 +59,7 @@ def serve(
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
         server_header=False,
+        http="h11",  # httptools, its quicker choice, takes headers without end
     )
     server = _Server(config, ready)
     follower.start()

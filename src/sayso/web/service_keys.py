@@ -10,6 +10,7 @@ from sayso.errors import UsageError
 from sayso.rights import api_keys, identity
 from sayso.rights.api_keys import ApiKey
 from sayso.rights.database import Rights
+from sayso.rights.identity import Identified
 
 BEARER: Final = HTTPBearer(auto_error=False, description="A key made by `sayso keys add`.")
 
@@ -30,18 +31,18 @@ def key_of(rights: Rights, credentials: HTTPAuthorizationCredentials | None) -> 
     return found
 
 
-def vouched(connection: Connection, key: ApiKey, account: str) -> str:
-    """Return the service of an account that a key may speak for.
+def vouched(connection: Connection, key: ApiKey, account: str) -> Identified:
+    """Return the account that a key may speak for.
 
     Raises:
-        HTTPException: 403; the account is of no service, or of one that the key is not for.
-            422; it is a person's id.
+        HTTPException: 403; the account is of no service, or of one that the key is not for, or it
+            is a person's id.
     """
-    service = identity.service_of(connection, account)
-    if not service or (key.services and service not in key.services):
-        raise HTTPException(403, "this key is not for the service of this account")
+    refused = HTTPException(403, "this key is not for the service of this account")
     try:
-        identity.person_of(connection, account)
-    except UsageError as error:
-        raise HTTPException(422, error.problem) from error
-    return service
+        found = identity.identify(connection, account)
+    except UsageError:
+        raise refused from None
+    if not found.service or (key.services and found.service not in key.services):
+        raise refused
+    return found

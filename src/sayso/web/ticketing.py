@@ -69,7 +69,7 @@ async def post_ticket(
 def _made(site: Site, key: ApiKey, wanted: Wanted) -> Made:
     rights = site.rights
     with rights.reading() as connection:
-        service = vouched(connection, key, wanted.account)
+        service = vouched(connection, key, wanted.account).service
     ticket = tickets.issue(rights, key.name, wanted.account, service, wanted.purpose)
     return Made(
         ticket=ticket,
