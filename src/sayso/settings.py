@@ -215,6 +215,14 @@ class Claims(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 3
 
 
+class Asking(Struct, forbid_unknown_fields=True, frozen=True):
+    """[asking] Whether a text is in the model: asked by anybody, without a login."""
+
+    per_minute: Annotated[
+        int, Meta(ge=0, description="Questions from one address in a minute; 0 = any number.")
+    ] = 20
+
+
 class Mail(Struct, forbid_unknown_fields=True, frozen=True):
     """[mail] Letters to who objects: the link that confirms it, and each step."""
 
@@ -393,6 +401,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     webhooks: Webhooks = Webhooks()
     agents: Agents = Agents()
     claims: Claims = Claims()
+    asking: Asking = Asking()
     objecting: Objecting = Objecting()
     rights: Keeping = Keeping()
     web: Web = Web()

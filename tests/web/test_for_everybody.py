@@ -105,6 +105,7 @@ def test_every_page_is_for_everybody(
         f"/object/{claimed.number}",
         f"/embed/object?ticket={ticket}",
         "/transparency",
+        "/am-i-in-it",
         "/sign-in",
         "/nothing",
     ]

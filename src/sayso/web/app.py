@@ -21,12 +21,14 @@ from sayso.web.intake import Intake
 from sayso.web.opendsr import routes as opendsr
 from sayso.web.pages import (
     account,
+    am_i,
     chat,
     confirming,
     depicted,
     embedding,
     my_data,
     objection,
+    operator,
     settings,
     signing,
     status,
@@ -75,6 +77,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     site = app.state.site = Site.make(workspace, assistant)
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
+    app.state.asking = am_i.Asking(workspace)
     app.state.throttle = Throttle(workspace.settings.claims, workspace.pseudonyms)
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
     app.state.agent_rates = Rates(workspace.settings.agents.requests_per_minute)
@@ -99,6 +102,9 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         settings.router,
         embedding.router,
         transparency.router,
+        am_i.router,
+        am_i.api,
+        operator.router,
         signing.router,
         account.router,
         my_data.router,

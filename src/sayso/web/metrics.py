@@ -18,6 +18,12 @@ class Meter:
         self._answers: Counter[str] = Counter({"done": 0, "failed": 0, "stopped": 0})
         self._seconds = 0.0
         self._tokens = 0
+        self._asked = 0
+
+    def asked(self) -> None:
+        """Count a question whether something is in the model; nothing else of it is counted."""
+        with self._lock:
+            self._asked += 1
 
     def answered(self, outcome: str, seconds: float, tokens: int) -> None:
         """Count one answer."""
@@ -32,6 +38,7 @@ class Meter:
         """Return all counters as a page for Prometheus to read."""
         with self._lock:
             answers, seconds, tokens = dict(self._answers), self._seconds, self._tokens
+            asked = self._asked
         metrics: list[tuple[str, str, str, dict[str, float]]] = [
             ("releases_total", "counter", "Models released.", {"": overview.release_count}),
             ("objections_total", "counter", "Objections received.", {"": overview.objections}),
@@ -78,6 +85,12 @@ class Meter:
                 "counter",
                 "Answers of the assistant, by outcome.",
                 {f'{{outcome="{name}"}}': count for name, count in answers.items()},
+            ),
+            (
+                "membership_questions_total",
+                "counter",
+                "Questions whether something is in the model.",
+                {"": asked},
             ),
             ("answer_seconds_total", "counter", "Seconds spent answering.", {"": seconds}),
             ("answer_tokens_total", "counter", "Tokens generated.", {"": tokens}),
