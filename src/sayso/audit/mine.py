@@ -34,11 +34,12 @@ OBJECTION, ITEM = "objection", "item-objection"
 SIGNAL: Final = "machine-readable-no"
 AT_ONCE: Final = (OBJECTION, ITEM, "minor", "account-gone", SIGNAL)
 # Messages are refused at the door. Should one ever be stored, no page repeats it.
-NO_MESSAGE: Final = (
-    "audience != 'direct' AND (audience IN ('public', 'unlisted') OR surface NOT IN "
-    f"({', '.join(repr(surface) for surface in MESSAGE_SURFACES)}))"
+NO_MESSAGE: Final = (pl.col("audience") != "direct") & (
+    pl.col("audience").is_in(["public", "unlisted"]) | ~pl.col("surface").is_in(MESSAGE_SURFACES)
 )
-_COLUMNS: Final = "key account_key service created_at ingested_at train_signal".split()
+_COLUMNS: Final = (
+    "key account_key service created_at ingested_at train_signal audience surface"
+).split()
 _PLACE: Final = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -93,7 +94,7 @@ def records(workspace: Workspace, rights: Rights, member: Member) -> pl.DataFram
     """
     if not member.accounts:
         return pl.DataFrame(schema=_SCHEMA)
-    theirs = Store(workspace).records.read(_COLUMNS, f"{member.where} AND {NO_MESSAGE}")
+    theirs = Store(workspace).records.read(_COLUMNS, member.where).filter(NO_MESSAGE)
     with rights.reading() as connection:
         stones = _stones(connection, member)
         out, waiting = items.out_keys(connection), items.frozen_keys(connection)

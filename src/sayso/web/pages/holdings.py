@@ -30,7 +30,7 @@ _KEY: Final = re.compile(r"[0-9a-f]{16}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = (
-    "key account_key surface created_at edited_at text content_warning media language url"
+    "key account_key surface audience created_at edited_at text content_warning media language url"
 ).split()
 _media: Final = msgspec.json.Decoder(tuple[Medium, ...]).decode
 
@@ -117,9 +117,9 @@ def records(site: Site, member: Member, shown: pl.DataFrame) -> list[Held]:
     if not keys:
         return []
     # Chosen among the member's own rows a second time: keys alone never lead to a text.
-    chosen = f"key IN ({', '.join(map(str, keys))}) AND {member.where} AND {mine.NO_MESSAGE}"
+    chosen = f"key IN ({', '.join(map(str, keys))}) AND {member.where}"
     rows = Store(site.workspace).records.read(_COLUMNS, chosen, few=True)
-    by_key = {row["key"]: row for row in rows.to_dicts()}
+    by_key = {row["key"]: row for row in rows.filter(mine.NO_MESSAGE).to_dicts()}
     where = whereabouts.find(site.workspace, site.rights, member.person, keys)
     out = _out_by(site, member, keys)
     return [
