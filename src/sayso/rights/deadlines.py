@@ -103,10 +103,14 @@ def is_done() -> ColumnElement[bool]:
     return exists().where(steps.c.number == objections.c.number, steps.c.state == "closed")
 
 
+def stands() -> ColumnElement[bool]:
+    """Whether an objection was neither withdrawn nor has lapsed, as part of a query."""
+    return and_(objections.c.state != "lapsed", objections.c.withdrawn_at.is_(None))
+
+
 def is_open() -> ColumnElement[bool]:
     """Whether something is still to be done about an objection, as part of a query."""
-    stands = objections.c.state != "lapsed"
-    return and_(stands, objections.c.withdrawn_at.is_(None), ~is_done())
+    return and_(stands(), ~is_done())
 
 
 def is_overdue(at: datetime) -> ColumnElement[bool]:

@@ -3,17 +3,21 @@
 Of a person nothing is read here: a list needs no names.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from sayso.errors import UsageError
 from sayso.rights import deadlines
+from sayso.rights.database import signed, unsigned
+from sayso.rights.items import REVIEW
+from sayso.rights.names import MACHINE
 from sayso.rights.steps import ORDER
-from sayso.rights.tables import objections, steps
+from sayso.rights.tables import items, objections, steps
 
 AT_ONCE: Final = 50
 STATES: Final = (
@@ -122,8 +126,12 @@ def _place(after: str) -> tuple[datetime, str]:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise UsageError("this is no place in the list", "begin at the list's first page")
+        raise _no_place()
     return at, number
+
+
+def _no_place() -> UsageError:
+    return UsageError("this is no place in the list", "begin at the list's first page")
 
 
 def _furthest(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
@@ -135,3 +143,83 @@ def _furthest(connection: Connection, numbers: Sequence[str]) -> dict[str, str]:
         if place > (ORDER.index(furthest[number]) if number in furthest else -1):
             furthest[number] = state
     return furthest
+
+
+class Doubtful(Struct, frozen=True):
+    """A record that waits for a decision; `how` it was found, as `names` says it."""
+
+    number: str
+    record_key: int
+    act: str
+    how: str
+    confirmed: bool
+    received_at: datetime
+    due_at: datetime
+
+    @property
+    def place(self) -> str:
+        """Where the list goes on after it."""
+        return f"{self.due_at.isoformat()}~{self.number}~{self.record_key:016x}"
+
+
+def doubtful(
+    connection: Connection, number: str = "", after: str = ""
+) -> tuple[list[Doubtful], bool]:
+    """Return records that wait for a decision, by deadline, and whether there are more.
+
+    Args:
+        connection: to read with.
+        number: of the objection that names them; '' for all.
+        after: `Doubtful.place` of the last one of the page before.
+
+    Raises:
+        UsageError: `after` is no such place.
+    """
+    chosen = [items.c.state == REVIEW, deadlines.stands()]
+    if number:
+        chosen.append(items.c.number == number)
+    order = objections.c.due_at, items.c.number, items.c.record_key
+    if after:
+        place, _, key = after.rpartition("~")
+        if not re.fullmatch("[0-9a-f]{16}", key):
+            raise _no_place()
+        chosen.append(tuple_(*order) > (*_place(place), signed(int(key, 16))))
+    query = (
+        select(
+            items.c.number,
+            items.c.record_key,
+            items.c.act,
+            items.c.decided_by,
+            objections.c.state,
+            objections.c.received_at,
+            objections.c.due_at,
+        )
+        .join(objections, objections.c.number == items.c.number)
+        .where(*chosen)
+        .order_by(*order)
+        .limit(AT_ONCE + 1)
+    )
+    rows = [
+        Doubtful(
+            row.number,
+            unsigned(row.record_key),
+            row.act,
+            row.decided_by.removeprefix(MACHINE),
+            row.state == "confirmed",
+            row.received_at,
+            row.due_at,
+        )
+        for row in connection.execute(query)
+    ]
+    return rows[:AT_ONCE], len(rows) > AT_ONCE
+
+
+def doubtful_count(connection: Connection) -> int:
+    """Return how many records wait for a decision."""
+    query = (
+        select(func.count())
+        .select_from(items)
+        .join(objections, objections.c.number == items.c.number)
+        .where(items.c.state == REVIEW, deadlines.stands())
+    )
+    return int(connection.scalar(query) or 0)

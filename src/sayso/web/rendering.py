@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -45,6 +45,7 @@ def environment(language: str) -> Environment:
         return format_decimal(value, locale=language)
 
     made.filters |= {"moment": moment, "number": number}
+    made.filters["percent"] = lambda share: format_percent(share, locale=language)
     made.filters["day"] = lambda value: format_date(value, "long", locale=language)
     made.filters["duration"] = lambda seconds: duration(seconds, language)
     return made

@@ -32,6 +32,9 @@ SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 LONGEST_BODY: Final = 256 * 1024
 # Chats carry their whole history, and some clients put pictures in before they learn better.
 LONGEST_CHAT: Final = 8 * 1024 * 1024
+# Files of objections that staff hand in; read only once it is known that they are staff.
+LONGEST_UPLOAD: Final = 2 * 1024 * 1024
+UPLOADS: Final = ("/operator/import", "/operator/import/take")
 # Here a key or a signature proves who calls, whatever page or program it comes from; their bodies
 # have limits of their own.
 PROVEN: Final = ("/ingest/events", "/inbox")
@@ -113,7 +116,7 @@ class Guard:
         if passes or scope["path"] in PROVEN:
             await self.app(scope, receive, send)
             return
-        limit = LONGEST_CHAT if scope["path"].startswith("/v1/") else LONGEST_BODY
+        limit = _limit(scope["path"])
         if not same_origin(Headers(scope=scope)):
             error = HTTPException(403, "this request came from another website's page")
             await self.refuse(Request(scope), error)(scope, receive, send)
@@ -130,6 +133,13 @@ class Guard:
             return message
 
         await self.app(scope, guarded, send)
+
+
+def _limit(path: str) -> int:
+    """Return the most bytes that a body may have."""
+    if path.startswith("/v1/"):
+        return LONGEST_CHAT
+    return LONGEST_UPLOAD if path in UPLOADS else LONGEST_BODY
 
 
 def same_origin(headers: Headers) -> bool:

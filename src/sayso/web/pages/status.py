@@ -36,7 +36,7 @@ def receipt_on_paper(request: Request, number: str) -> Response:
     objection = cases.find(site_of(request), number)
     if not _may_have(request, objection):
         return RedirectResponse(f"/object/{number}#receipt", 303)
-    return _paper(request, objection)
+    return paper(request, objection)
 
 
 @router.post("/object/{number}/receipt")
@@ -52,7 +52,7 @@ def receipt_by_name(
     if not cases.is_named(site, objection, account):
         error = translate(request, "This is not the account that the objection is about.")
         return _status(request, objection, error)
-    return _paper(request, objection) if print else cases.file(objection.receipt, f"{number}.jws")
+    return paper(request, objection) if print else cases.file(objection.receipt, f"{number}.jws")
 
 
 @router.get("/object/{number}/steps")
@@ -104,7 +104,8 @@ def _status(request: Request, objection: Objection, error: str = "") -> Response
     )
 
 
-def _paper(request: Request, objection: Objection) -> Response:
+def paper(request: Request, objection: Objection) -> Response:
+    """Render the receipt in words, to be printed; it names the person."""
     site = site_of(request)
     said: dict[str, Any] = cases.claims_of(site, objection)
     return page(
