@@ -13,8 +13,9 @@ from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
 from sayso.errors import UsageError
 from sayso.gate.keyset import KeySet
-from sayso.rights import objections, tombstones
+from sayso.rights import items, objections, tombstones
 from sayso.rights.database import Rights
+from sayso.rights.objection import ITEMS, Given
 from sayso.workspace import Workspace
 from tests.conftest import AT, KEY
 from tests.corpus.world import event, post, take, texts, traces
@@ -95,6 +96,17 @@ def test_the_objection_counts_before_anything_is_erased(town):
     assert found(town, MARKER) == 4
     assert search(town, MARKER, 9) == []
     assert admission.judge_all(town, AT).counts["denied"] == {"objection": 4}
+
+
+def test_a_single_record_counts_as_out_of_answers_from_the_click_on(town):
+    rights, number = Rights(town), town.pseudonyms.number
+    before = [source.id for source in search(town, MARKER, 9)]
+    owner = {number("record", before[0]): number("account", "member-1@square")}
+    given = Given(name="member-1@square", about=ITEMS, confirmed_by="member")
+    items.take_out(rights, given, owner)
+    assert [source.id for source in search(town, MARKER, 9)] == before[1:]
+    items.put_back(rights, "member-1@square", owner)
+    assert before[0] in {source.id for source in search(town, MARKER, 9)}
 
 
 def test_the_index_is_that_of_a_world_without_the_person(town, tmp_path):

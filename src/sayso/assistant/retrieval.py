@@ -16,7 +16,7 @@ from msgspec import Struct
 from sayso.assistant import passages
 from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
-from sayso.rights import objections, tombstones
+from sayso.rights import items, objections, tombstones
 from sayso.rights.database import Rights
 from sayso.workspace import Workspace
 
@@ -93,8 +93,9 @@ def _permitted(workspace: Workspace, rows: list[dict[str, Any]]) -> list[dict[st
     rights = Rights(workspace)
     accounts = np.array([row["account_key"] for row in rows], dtype=np.uint64)
     objected = KeySet(objections.objectors(rights)).contains(accounts)
+    keys = [row["key"] for row in rows]
     with rights.reading() as connection:
-        gone = tombstones.find(connection, [row["key"] for row in rows])
+        gone = tombstones.find(connection, keys).keys() | items.out_among(connection, keys)
     return [
         row for row, no in zip(rows, objected, strict=True) if not no and row["key"] not in gone
     ]

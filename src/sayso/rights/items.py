@@ -209,6 +209,12 @@ def out_keys(connection: Connection) -> npt.NDArray[np.uint64]:
     return _keys(connection, and_(*_confirmed(OUT)))
 
 
+def out_among(connection: Connection, record_keys: Sequence[int]) -> set[int]:
+    """Return those of a few records that confirmed objections took out."""
+    some = items.c.record_key.in_([signed(key) for key in record_keys])
+    return {int(key) for key in _keys(connection, and_(*_confirmed(OUT), some))}
+
+
 def masked_keys(connection: Connection) -> npt.NDArray[np.uint64]:
     """Pseudonyms of the records in which confirmed objections mask names, sorted."""
     return _keys(connection, and_(*_confirmed(MASK)))
