@@ -389,7 +389,10 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     )
     database: Annotated[
         str,
-        Meta(description="SQLAlchemy URL of rights and ledger; empty = rights.db beside this."),
+        Meta(
+            description="Where rights and ledger lie, as postgresql://user@host/name; "
+            "empty = rights.db (SQLite) beside this."
+        ),
     ] = ""
     corpus: Corpus = Corpus()
     cells: Cells = Cells()
