@@ -109,14 +109,23 @@ def together(site: Site, objection: Objection, *, named: bool) -> Together:
 
 
 def claims_of(site: Site, objection: Objection) -> dict[str, Any]:
-    """Return what an objection's receipt says."""
+    """Return what an objection's receipt says.
+
+    Raises:
+        HTTPException: 410; it is not kept any more (`retention.purge`).
+    """
+    if not objection.receipt:
+        raise _gone()
     receipts.signing_key(site.workspace)
     return receipts.verify(objection.receipt, site.workspace.keys / "receipts.pub.jwk")
 
 
 def name_of(site: Site, objection: Objection) -> str:
-    """Return whose objection it is as its receipt says it: as it was typed, for claims."""
-    return str(claims_of(site, objection)["person"])
+    """Return whose objection it is as its receipt says it: as it was typed, for claims.
+
+    '' where the receipt is not kept any more.
+    """
+    return str(claims_of(site, objection)["person"]) if objection.receipt else ""
 
 
 def keep(request: Request, response: Response, made: Sequence[Objection]) -> None:
@@ -143,7 +152,9 @@ def sent_here(request: Request, objection: Objection) -> bool:
 def owns(request: Request, objection: Objection) -> bool:
     """Whether the person who is signed in is the one that an objection is about."""
     signed = signed_in(request)
-    return signed is not None and bool(signed.person) and signed.person == objection.person
+    if signed is None or not signed.person:
+        return False
+    return signed.person == objection.person or _was_purged_of(request, objection, signed.person)
 
 
 def is_named(site: Site, objection: Objection, typed: str) -> bool:
@@ -151,7 +162,21 @@ def is_named(site: Site, objection: Objection, typed: str) -> bool:
 
     Else a claim would tell a stranger which accounts belong together.
     """
-    return naming.plain(typed).lower() == naming.plain(name_of(site, objection)).lower()
+    name = naming.plain(name_of(site, objection)).lower()
+    return bool(name) and naming.plain(typed).lower() == name
+
+
+def _was_purged_of(request: Request, objection: Objection, person: str) -> bool:
+    """Whether no more than the pseudonym of this person is kept with an objection.
+
+    Those with a receipt are named in full: who objects in the name of a pseudonym is nobody.
+    """
+    pseudonym = site_of(request).workspace.pseudonyms.name("person", person)
+    return not objection.receipt and objection.person == pseudonym
+
+
+def _gone() -> HTTPException:
+    return HTTPException(410, "this receipt is not kept any more; a copy of it stays valid")
 
 
 def _request_of(objection: Objection) -> str:
@@ -159,7 +184,13 @@ def _request_of(objection: Objection) -> str:
 
 
 def file(text: str, name: str) -> Response:
-    """Return a signed text as a file of this name."""
+    """Return a signed text as a file of this name.
+
+    Raises:
+        HTTPException: 410; it is empty: not kept any more.
+    """
+    if not text:
+        raise _gone()
     return Response(
         text + "\n",
         media_type="application/jose",
