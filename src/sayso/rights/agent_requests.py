@@ -12,10 +12,10 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select
 
 from sayso.errors import UsageError
-from sayso.rights import claims, contacts, deadlines, keyed, objections
+from sayso.rights import claims, contacts, deadlines, keyed, objections, people
 from sayso.rights.agents import Agent
 from sayso.rights.database import Rights
-from sayso.rights.objection import Given, Objection
+from sayso.rights.objection import COPY_MARK, Given, Objection
 from sayso.rights.requests import Contact
 from sayso.rights.tables import agent_requests as table
 from sayso.rights.tables import objections as objection_table
@@ -23,6 +23,7 @@ from sayso.rights.tables import objections as objection_table
 Protocol = Literal["drp", "opendsr"]
 # 'waiting' for the person to confirm, 'working', 'done', or taken back, or over without a word.
 State = Literal["waiting", "working", "done", "withdrawn", "lapsed"]
+FROM_LEAST: Final[tuple[State, ...]] = ("waiting", "working", "done", "withdrawn", "lapsed")
 CHANNELS: Final[dict[Protocol, str]] = {"drp": "Data Rights Protocol", "opendsr": "OpenDSR"}
 BY_AGENT: Final = "agent"
 
@@ -103,7 +104,12 @@ def accept(connection: Connection, rights: Rights, wanted: Wanted) -> AgentReque
             if found.digest != digest:
                 raise OtherContentError
             return found
-    named = [*wanted.accounts, *_by_email(connection, rights, wanted)]
+    named = list(wanted.accounts)
+    if wanted.email:
+        # Accounts that are known by it are kept out of what anybody sees of the request: they
+        # would tell that there are some.
+        stand_in = contacts.stand_in(rights, wanted.email)
+        named.append(Named(stand_in, wanted.email, wanted.email_shown))
     if not named:
         raise UsageError("an objection names an account, a profile's address or an e-mail address")
     pairs = {(one.name, one.typed): one.shown for one in named}
@@ -128,21 +134,17 @@ def accept(connection: Connection, rights: Rights, wanted: Wanted) -> AgentReque
     shown = {
         objection.person for objection, pair in zip(made, given.names, strict=True) if pairs[pair]
     }
+    if wanted.email:
+        for account in sorted(contacts.accounts_of(connection, rights, wanted.email)):
+            people.carry_objections(connection, stand_in, account)
+        if wanted.email_shown:
+            shown |= contacts.persons(connection, rights, wanted.email)
     for objection in made:
         if objection.person in shown:
             claims.confirm_in(connection, rights, objection.number, BY_AGENT)
     asked = AgentRequest(made[0].request, wanted.agent.name, wanted.protocol, wanted.called, digest)
     connection.execute(insert(table).values(msgspec.structs.asdict(asked)))
     return asked
-
-
-def _by_email(connection: Connection, rights: Rights, wanted: Wanted) -> list[Named]:
-    """Return what an e-mail address stands for: its accounts, and itself for those to come."""
-    if not wanted.email:
-        return []
-    known = sorted(contacts.accounts_of(connection, rights, wanted.email))
-    names = [contacts.stand_in(rights, wanted.email), *known]
-    return [Named(name, wanted.email, wanted.email_shown) for name in names]
 
 
 def _digest(rights: Rights, wanted: Wanted) -> str:
@@ -170,9 +172,13 @@ def standing(connection: Connection, request: str) -> Standing:
     done = deadlines.is_done().label("done")
     query = select(objection_table, done).where(objection_table.c.request == request)
     rows = connection.execute(query.order_by(objection_table.c.number)).all()
-    states = [(_state(row), row) for row in rows]
-    order: tuple[State, ...] = ("waiting", "working", "done", "withdrawn", "lapsed")
-    state, row = min(states, key=lambda one: order.index(one[0]))
+    states = [_state(row) for row in rows]
+    state = min(states, key=FROM_LEAST.index)
+    # By a page of an account its person confirms; copies have no pages.
+    row = min(
+        (row for row, its in zip(rows, states, strict=True) if its == state),
+        key=lambda row: (COPY_MARK in row.number, contacts.is_stand_in(row.person)),
+    )
     because = [
         remark["because"]
         for remark in deadlines.remarks_on(connection, row.number)
@@ -180,7 +186,7 @@ def standing(connection: Connection, request: str) -> Standing:
     ]
     return Standing(
         state,
-        row.number,
+        row.number.partition(COPY_MARK)[0],
         min(row.received_at for row in rows),
         max(row.due_at for row in rows),
         because[-1] if because else "",
@@ -222,8 +228,10 @@ def revoke(connection: Connection, rights: Rights, asked: AgentRequest) -> None:
     Raises:
         NotYoursError: see `revocable`.
     """
-    for objection in revocable(connection, asked):
-        objections.withdraw_in(connection, rights, objection.number)
+    stands = {objection.number for objection in revocable(connection, asked)}
+    for number in sorted(stands):
+        if number.partition(COPY_MARK)[0] not in stands - {number}:  # else it goes along
+            objections.withdraw_in(connection, rights, number)
 
 
 def _asked(row: Row[*tuple[object, ...]]) -> AgentRequest:

@@ -8,12 +8,15 @@ that a service knows by that address later, too.
 """
 
 import hashlib
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
 from sayso.rights import people
 from sayso.rights.database import Rights
 from sayso.rights.tables import accounts, contacts
+
+_MARK: Final = "e-mail:"
 
 
 def put(connection: Connection, rights: Rights, account: str, email: str) -> None:
@@ -27,7 +30,21 @@ def put(connection: Connection, rights: Rights, account: str, email: str) -> Non
 
 def stand_in(rights: Rights, email: str) -> str:
     """Return who an objection is by that names an address alone; the address is not kept by it."""
-    return f"e-mail:{digest(rights, email)}"
+    return f"{_MARK}{digest(rights, email)}"
+
+
+def is_stand_in(person: str) -> bool:
+    """Whether a person is a stand-in for an address."""
+    return person.startswith(_MARK)
+
+
+def is_behind(connection: Connection, stand_in: str, person: str) -> bool:
+    """Whether a service knows one of a person's accounts by the address of a stand-in."""
+    if not is_stand_in(stand_in):
+        return False
+    theirs = (contacts.c.hash == stand_in.removeprefix(_MARK)) & (accounts.c.person == person)
+    known = select(accounts.c.person).join(contacts, contacts.c.account == accounts.c.account)
+    return connection.execute(known.where(theirs)).first() is not None
 
 
 def persons(connection: Connection, rights: Rights, email: str) -> set[str]:

@@ -15,6 +15,8 @@ LONGEST_REASON: Final = 2000
 ANSWER_WITHIN: Final = timedelta(days=30)
 # What came longer ago than this was hardly meant to wait: rather a slip in the date.
 OLDEST: Final = timedelta(days=366)
+# Stands in the numbers of copies, behind that of the objection that they were made of.
+COPY_MARK: Final = "-R"
 OWN: Final = "own"
 ITEMS: Final = "items"
 DEPICTED: Final = "depicted"
@@ -55,6 +57,11 @@ class Objection(Struct, frozen=True):
     withdrawn_at: datetime | None
     evidence: str
     receipt: str
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it was made of another for an account that this one holds for since."""
+        return COPY_MARK in self.number
 
     @property
     def stands(self) -> bool:

@@ -21,6 +21,7 @@ from sayso.rights.database import Rights, note_change, now, signed, unsigned
 from sayso.rights.objection import (
     ALL_SERVICES,
     ANSWER_WITHIN,
+    COPY_MARK,
     OWN,
     Given,
     Objection,
@@ -192,7 +193,19 @@ def withdraw_in(connection: Connection, rights: Rights, number: str) -> Objectio
     note_change(connection, "withdrawals")
     objection = msgspec.structs.replace(Objection.of(row), withdrawn_at=at)
     steps.note(connection, rights, objection, "withdrawn", at)
+    for copy in copies(connection, objection):
+        withdraw_in(connection, rights, copy.number)
     return objection
+
+
+def copies(connection: Connection, objection: Objection) -> list[Objection]:
+    """Return what was made of an objection for accounts that it holds for since, and stands."""
+    query = select(objections).where(
+        objections.c.request == objection.request,
+        objections.c.number.startswith(f"{objection.number}{COPY_MARK}"),
+    )
+    found = [Objection.of(row) for row in connection.execute(query)]
+    return [copy for copy in found if copy.stands]
 
 
 def find(rights: Rights, number: str) -> Objection | None:

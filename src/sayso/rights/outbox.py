@@ -81,7 +81,8 @@ def announce(connection: Connection, request: Request, objection: Objection, ste
     }
     for address in request.contact.callbacks:
         put(connection, request.id, WEBHOOK, address, told)
-    if request.contact.email and request.mailed_at is not None:
+    # Of a copy the person hears by what it was made of.
+    if request.contact.email and request.mailed_at is not None and not objection.is_copy:
         letter = {"letter": "step", "language": request.contact.language, **told}
         put(connection, request.id, MAIL, request.contact.email, letter)
 

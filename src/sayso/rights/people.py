@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record, strictest
 from sayso.rights.database import Rights, note_change, signed, unsigned
+from sayso.rights.objection import COPY_MARK
 from sayso.rights.tables import accounts, objections, statements, suppressions
 from sayso.workspace import Pseudonyms
 
@@ -183,20 +184,20 @@ def carry_objections(connection: Connection, name: str, account: str) -> None:
     row = connection.execute(select(accounts.c.person).where(accounts.c.account == account)).first()
     person = account if row is None else row.person
     theirs = select(objections.c.number).where(objections.c.person == person)
-    there = {number.partition("-R")[0] for number in connection.scalars(theirs)}
+    there = {number.partition(COPY_MARK)[0] for number in connection.scalars(theirs)}
     standing = select(objections).where(
         objections.c.person == name,
         objections.c.withdrawn_at.is_(None),
         objections.c.state != "lapsed",
     )
     for made in connection.execute(standing).all():
-        if made.number not in there:
+        if made.number.partition(COPY_MARK)[0] not in there:
             _copy(connection, made, person)
             note_change(connection, "objections")
 
 
 def _copy(connection: Connection, made: Row[*tuple[Any, ...]], person: str) -> None:
-    number = f"{made.number}-R{secrets.token_hex(2).upper()}"
+    number = f"{made.number}{COPY_MARK}{secrets.token_hex(2).upper()}"
     values = dict(made._mapping) | {"number": number, "person": person}
     connection.execute(insert(objections).values(values))
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -11,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from sayso.rights import agents, claims, contacts, outbox, requests, steps
+from sayso.rights import agents, claims, contacts, objections, outbox, requests, steps
 from sayso.rights.database import now
 from sayso.rights.tables import ledger
 from sayso.rights.tables import outbox as letters
 from tests.web.conftest import Running, add_account
 from tests.web.rights_api.conftest import BUSINESS, CALLBACK, REQUESTS, URL, Program, made, of
+from tests.web.signing import sign_in
 
 
 def codes(running: Running, email: str) -> list[str]:
@@ -121,10 +123,53 @@ def test_answers_tell_nobody_whether_an_account_is_known(
     answers = []
     for email in (f"{name}@example.org", f"nobody-{name}@example.org"):
         said = agent.object(email=email).json()
+        number = said["user_verification_url"].rpartition("/")[2]
+        with running.browser() as browser:
+            said["page"] = re.sub(r"[0-9a-f-]{8,}|\d\d:\d\d(:\d\d)?", "", page(browser, number))
         for own in ("request_id", "received_at", "expected_by", "expires_at"):
             del said[own]
         answers.append(said | {"user_verification_url": said["user_verification_url"][:-17]})
     assert answers[0] == answers[1]
+    # All the same, what is known by the address is frozen.
+    assert [o.state for o in of(running.rights, member)] == ["pending"]
+
+
+def page(browser: httpx2.Client, number: str) -> str:
+    """What anybody sees of an objection."""
+    return browser.get(f"/object/{number}").text.replace(number, "")
+
+
+def test_an_address_is_confirmed_lapses_and_is_withdrawn_with_all_its_accounts(
+    running: Running, agent: Program, member: str, name: str
+) -> None:
+    email = f"{name}@example.org"
+    with running.rights.writing() as connection:
+        contacts.put(connection, running.rights, member, email)
+
+    def states(asked: dict[str, str]) -> tuple[str, set[str]]:
+        (objection,) = of(running.rights, member)[-1:]
+        found = objections.of_request(running.rights, objection.request)
+        said = agent.status(asked["request_id"]).json()["status"]
+        return said, {o.state if o.stands else "over" for o in found}
+
+    first = agent.object(email=email).json()
+    with running.browser() as browser, running.browser() as other:
+        number = first["user_verification_url"].rpartition("/")[2]
+        csrf = sign_in(running, other, f"o{name}", person="somebody@forum")
+        assert other.post(f"/object/{number}/claim", data={"csrf": csrf}).status_code == 403
+        csrf = sign_in(running, browser, f"m{name}", person=member)
+        assert browser.post(f"/object/{number}/claim", data={"csrf": csrf}).status_code == 200
+        assert states(first) == ("in_progress", {"confirmed"})
+        browser.post(f"/object/{number}/withdraw", data={"csrf": csrf})
+    assert states(first) == ("revoked", {"over"})
+    second = agent.object(email=email).json()
+    number = second["user_verification_url"].rpartition("/")[2]
+    claims.lapse(running.rights, number, "operator")
+    assert states(second) == ("denied", {"over"})
+    third = agent.object(email=email).json()
+    assert states(third) == ("in_progress", {"pending"})
+    assert agent.revoke(third["request_id"]).json()["status"] == "revoked"
+    assert states(third) == ("revoked", {"over"})
 
 
 def test_the_same_request_twice_is_one_and_another_of_its_name_is_refused(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sayso.rights import objections, receipts, requests, steps
+from sayso.rights import contacts, objections, receipts, requests, steps
 from sayso.rights.objection import Objection, Step
 from sayso.rights.requests import Request as Asked
 from sayso.web import naming, objecting
@@ -154,7 +154,10 @@ def owns(request: Request, objection: Objection) -> bool:
     signed = signed_in(request)
     if signed is None or not signed.person:
         return False
-    return signed.person == objection.person or _was_purged_of(request, objection, signed.person)
+    if signed.person == objection.person or _was_purged_of(request, objection, signed.person):
+        return True
+    with site_of(request).rights.reading() as connection:
+        return contacts.is_behind(connection, objection.person, signed.person)
 
 
 def is_named(site: Site, objection: Objection, typed: str) -> bool:
