@@ -136,7 +136,7 @@ def accept(connection: Connection, rights: Rights, wanted: Wanted) -> AgentReque
     }
     if wanted.email:
         for account in sorted(contacts.accounts_of(connection, rights, wanted.email)):
-            people.carry_objections(connection, stand_in, account)
+            people.carry_objections(connection, {stand_in}, account)
         if wanted.email_shown:
             shown |= contacts.persons(connection, rights, wanted.email)
     for objection in made:

@@ -25,7 +25,9 @@ def put(connection: Connection, rights: Rights, account: str, email: str) -> Non
     if email.strip():
         row = {"account": account, "hash": digest(rights, email)}
         connection.execute(insert(contacts).values(row))
-        people.carry_objections(connection, stand_in(rights, email), account)
+        name = stand_in(rights, email)
+        purged = rights.workspace.pseudonyms.name("person", name)
+        people.carry_objections(connection, {name, purged}, account)
 
 
 def stand_in(rights: Rights, email: str) -> str:

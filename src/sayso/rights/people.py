@@ -179,14 +179,14 @@ def _carry_objections(connection: Connection, before: set[str], person: str) -> 
         _copy(connection, made, person)
 
 
-def carry_objections(connection: Connection, name: str, account: str) -> None:
-    """Let objections under a name hold for an account's person, too; once, however often called."""
+def carry_objections(connection: Connection, names: set[str], account: str) -> None:
+    """Let objections under names hold for an account's person, too; once, however often called."""
     row = connection.execute(select(accounts.c.person).where(accounts.c.account == account)).first()
     person = account if row is None else row.person
     theirs = select(objections.c.number).where(objections.c.person == person)
     there = {number.partition(COPY_MARK)[0] for number in connection.scalars(theirs)}
     standing = select(objections).where(
-        objections.c.person == name,
+        objections.c.person.in_(names),
         objections.c.withdrawn_at.is_(None),
         objections.c.state != "lapsed",
     )

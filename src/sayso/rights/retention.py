@@ -13,8 +13,8 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_,
 from sayso.rights import ledger, objections, requests, steps
 from sayso.rights.database import Rights
 from sayso.rights.objection import Objection
+from sayso.rights.tables import agent_requests, outbox, remarks, suppressions
 from sayso.rights.tables import objections as table
-from sayso.rights.tables import outbox, remarks, suppressions
 from sayso.rights.tables import requests as request_table
 from sayso.rights.tables import steps as step_table
 
@@ -99,3 +99,6 @@ def _empty(connection: Connection, rights: Rights, found: Sequence[Objection]) -
         [{"which": o.number, "hidden": pseudonym("person", o.person)} for o in found],
     )
     connection.execute(delete(remarks).where(remarks.c.number.in_([o.number for o in found])))
+    # What an agent calls a request may tell whose it is.
+    theirs = agent_requests.c.request.in_({o.request for o in found})
+    connection.execute(update(agent_requests).where(theirs).values(called="", digest=""))
