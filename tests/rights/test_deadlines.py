@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from sayso.errors import UsageError
-from sayso.rights import claims, deadlines, objections, queue, staff
+from sayso.rights import claims, deadlines, items, objections, queue, staff
 from sayso.rights.database import now
 from sayso.rights.objection import Given
 from sayso.rights.tables import objections as table
@@ -78,6 +78,36 @@ def test_pages_follow_each_other_without_gap_or_repetition(town, monkeypatch):
     assert [(r.due_at, r.number) for r in seen] == sorted((r.due_at, r.number) for r in seen)
     assert {row.step for row in seen} == {"future_stopped"}
     assert not {"person", "reason", "evidence", "receipt"} & set(queue.Queued.__struct_fields__)
+
+
+def test_doubtful_records_come_page_by_page_and_go_when_they_are_decided(town, monkeypatch):
+    monkeypatch.setattr(queue, "AT_ONCE", 3)
+    first, second = (objections.receive(town.rights, f"member-{n}@square")[0] for n in range(2))
+    keys = [0x8000000000000001, 5, 7, 2**64 - 1]  # half of them are negative in the database
+    with town.rights.writing() as connection:
+        for made in (first, second):
+            items.review(connection, made.number, keys)
+    due_in(town, first.number, days=1)
+    seen, after = [], ""
+    with town.rights.reading() as connection:
+        while True:
+            found, more = queue.doubtful(connection, after=after)
+            seen += found
+            if not more:
+                break
+            after = found[-1].place
+        assert queue.doubtful_count(connection) == 8
+        assert {d.number for d in queue.doubtful(connection, second.number)[0]} == {second.number}
+    assert len(seen) == len({(d.number, d.record_key) for d in seen}) == 8
+    assert [d.number for d in seen] == [first.number] * 4 + [second.number] * 4
+    assert {d.record_key for d in seen} == set(keys)
+    staff.decide(town.rights, first.number, 5, "out", "captain")
+    objections.withdraw(town.rights, second.number)
+    with town.rights.reading() as connection:
+        assert queue.doubtful_count(connection) == len(queue.doubtful(connection)[0]) == 3
+        for wrong in ("x", f"{seen[0].place}0", "~~"):
+            with pytest.raises(UsageError):
+                queue.doubtful(connection, after=wrong)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ class Whose(Struct, frozen=True):
     raw: str
 
 
+class Noted(Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence as `entering` keeps it."""
+
+    note: str
+
+
 @router.get("")
 def listed(
     request: Request,
@@ -135,14 +141,18 @@ def _whose(site: Site, objection: Objection) -> Whose:
     with site.rights.reading() as connection:
         accounts = people.find(connection, objection.person)
     typed = cases.name_of(site, objection) if objection.receipt else ""
-    note, raw = "", objection.evidence
-    if raw:
-        evidence = msgspec.json.decode(raw)
-        if isinstance(evidence, dict) and evidence.keys() == {"note"}:
-            note, raw = str(evidence["note"]), ""
+    note, raw = _note(objection.evidence)
     return Whose(
         typed, tuple((a.account, a.service) for a in accounts), objection.reason, note, raw
     )
+
+
+def _note(evidence: str) -> tuple[str, str]:
+    """Return what staff wrote as evidence, or else what a machine read, as it is kept."""
+    try:
+        return msgspec.json.decode(evidence, type=Noted).note, ""
+    except msgspec.MsgspecError:
+        return "", evidence
 
 
 def _is_confirmable(objection: Objection) -> bool:
