@@ -3,6 +3,7 @@
 import base64
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sayso.rights.database import now
 from sayso.settings import Agents, Settings
 from sayso.web.opendsr import certificate
 from sayso.workspace import Workspace
-from tests.web.conftest import Running
+from tests.web.conftest import KnownAssistant, Running, serving
 from tests.web.rights_api.conftest import CALLBACK, URL, Controller, made, of
 
 ACCOUNT = "controller_customer_id"
@@ -136,6 +137,36 @@ def test_the_same_id_is_one_request_of_each_controller(
     changed["subject_request_id"] = asks["subject_request_id"]
     assert controller.send("POST", json=changed).status_code == 409
     assert of(running.rights, "other@forum") == []
+
+
+def test_the_same_id_at_the_same_time_is_one_request(
+    running: Running, controller: Controller, member: str
+) -> None:
+    asks = controller.asks((ACCOUNT, member))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: controller.send("POST", json=asks), range(8)))
+    assert len({answer.content for answer in answers}) == 1
+    assert len(of(running.rights, member)) == 1
+
+
+def test_who_calls_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
+    limits = Agents(requests_per_minute=2)
+    workspace = Workspace.create(tmp_path / "home", Settings(agents=limits))
+    with (
+        serving(workspace, KnownAssistant()) as address,
+        httpx2.Client(base_url=address, timeout=20) as http,
+    ):
+        site = Running(address, KnownAssistant(), workspace)
+        often, seldom = Controller(site, http, "OFTEN"), Controller(site, http, "SELDOM")
+        answers = [often.send("GET", f"/{uuid.uuid4()}") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [404, 404, 429]
+        assert int(answers[2].headers["Retry-After"]) > 0
+        assert answers[2].json()["error"]["code"] == 429
+        assert seldom.send("GET", f"/{uuid.uuid4()}").status_code == 404
+        # Whoever tries tokens is counted by where it calls from, and hinders no agent.
+        tried = [http.get("/drp/v1/agent/OFTEN") for _ in range(3)]
+        assert [answer.status_code for answer in tried] == [401, 401, 429]
+        assert seldom.send("GET", f"/{uuid.uuid4()}").status_code == 404
 
 
 def test_what_cannot_be_heeded_is_said(
