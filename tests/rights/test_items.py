@@ -27,8 +27,14 @@ def own(person=MINE):
 
 
 def held(town):
+    some = {key(town, record) for record in ("b", "d", "his", "nothing")}
     with town.rights.reading() as connection:
-        return set(items.out_keys(connection).tolist()), set(items.frozen_keys(connection).tolist())
+        found = [
+            (set(keys(connection).tolist()), set(keys(connection, sorted(some)).tolist()))
+            for keys in (items.out_keys, items.frozen_keys)
+        ]
+    assert all(among == every & some for every, among in found)
+    return tuple(every for every, _ in found)
 
 
 @pytest.fixture

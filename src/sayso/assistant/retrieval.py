@@ -95,7 +95,7 @@ def _permitted(workspace: Workspace, rows: list[dict[str, Any]]) -> list[dict[st
     objected = KeySet(objections.objectors(rights)).contains(accounts)
     keys = [row["key"] for row in rows]
     with rights.reading() as connection:
-        gone = tombstones.find(connection, keys).keys() | items.out_among(connection, keys)
+        gone = tombstones.find(connection, keys).keys() | set(items.out_keys(connection, keys))
     return [
         row for row, no in zip(rows, objected, strict=True) if not no and row["key"] not in gone
     ]

@@ -41,6 +41,7 @@ _COLUMNS: Final = (
     "key account_key service created_at ingested_at train_signal audience surface"
 ).split()
 _PLACE: Final = re.compile(r"(-?[0-9]{1,18})-([0-9a-f]{16})")
+FEW: Final = 5000
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -97,7 +98,9 @@ def records(workspace: Workspace, rights: Rights, member: Member) -> pl.DataFram
     theirs = Store(workspace).records.read(_COLUMNS, member.where).filter(NO_MESSAGE)
     with rights.reading() as connection:
         stones = _stones(connection, member)
-        out, waiting = items.out_keys(connection), items.frozen_keys(connection)
+        # Of many records it is quicker to read all that was ever taken out.
+        among = theirs["key"].to_list() if len(theirs) <= FEW else None
+        out, waiting = items.out_keys(connection, among), items.frozen_keys(connection, among)
     states = pl.DataFrame(
         [(account.key, _at_once(account, member)) for account in member.accounts],
         schema={"account_key": pl.UInt64, "state": pl.String},

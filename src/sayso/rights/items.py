@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
 
 from sayso.errors import UsageError
 from sayso.rights import ledger, objections
@@ -204,15 +204,9 @@ def waiting(connection: Connection) -> list[Item]:
     return [_item(row) for row in rows]
 
 
-def out_keys(connection: Connection) -> npt.NDArray[np.uint64]:
-    """Pseudonyms of the records that confirmed objections took out, sorted."""
-    return _keys(connection, and_(*_confirmed(OUT)))
-
-
-def out_among(connection: Connection, record_keys: Sequence[int]) -> set[int]:
-    """Return those of a few records that confirmed objections took out."""
-    some = items.c.record_key.in_([signed(key) for key in record_keys])
-    return {int(key) for key in _keys(connection, and_(*_confirmed(OUT), some))}
+def out_keys(connection: Connection, among: Sequence[int] | None = None) -> npt.NDArray[np.uint64]:
+    """Pseudonyms of the records (of those given) that confirmed objections took out, sorted."""
+    return _keys(connection, and_(*_confirmed(OUT)), among)
 
 
 def masked_keys(connection: Connection) -> npt.NDArray[np.uint64]:
@@ -220,19 +214,31 @@ def masked_keys(connection: Connection) -> npt.NDArray[np.uint64]:
     return _keys(connection, and_(*_confirmed(MASK)))
 
 
-def frozen_keys(connection: Connection) -> npt.NDArray[np.uint64]:
+def frozen_keys(
+    connection: Connection, among: Sequence[int] | None = None
+) -> npt.NDArray[np.uint64]:
     """Pseudonyms of the records that wait: for a decision, or for the objection's confirmation."""
     waits = or_(
         items.c.state == REVIEW,
         and_(objections_table.c.state == "pending", items.c.act != NONE),
     )
-    return _keys(connection, and_(_stands(), waits))
+    return _keys(connection, and_(_stands(), waits), among)
 
 
-def _keys(connection: Connection, which: ColumnElement[bool]) -> npt.NDArray[np.uint64]:
-    query = select(items.c.record_key).join(objections_table, _its()).where(which)
-    keys = [unsigned(key) for key in connection.scalars(query)]
-    return np.unique(np.array(keys, dtype=np.uint64))
+def _keys(
+    connection: Connection, which: ColumnElement[bool], among: Sequence[int] | None = None
+) -> npt.NDArray[np.uint64]:
+    found: list[int] = []
+    if among is None:
+        query = select(items.c.record_key).join(objections_table, _its()).where(which)
+        found += connection.scalars(query)
+    else:
+        # Not joined: SQLite would go through all objections, and ask of each for every record.
+        stands = exists(select(objections_table.c.number).where(_its(), which).correlate(items))
+        for start in range(0, len(among), _AT_ONCE):
+            some = items.c.record_key.in_([signed(key) for key in among[start : start + _AT_ONCE]])
+            found += connection.scalars(select(items.c.record_key).where(some, stands))
+    return np.unique(np.array([unsigned(key) for key in found], dtype=np.uint64))
 
 
 def _confirmed(act: str) -> tuple[ColumnElement[bool], ...]:

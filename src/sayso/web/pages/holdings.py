@@ -178,7 +178,7 @@ def _held(
     media = _media(record["media"])
     text = own_words(record["text"], media).strip()
     covering = (o for o in standing(member)["objections"] if o.service in ("*", account.service))
-    own = [o for o in out if o.about == ITEMS and o.person == member.person]
+    own = [o for o in out if o.about == ITEMS]  # authors name nobody else's
     return Held(
         key=f"{row['key']:016x}",
         service=row["service"],
