@@ -186,10 +186,17 @@ def test_the_same_request_twice_is_one_and_another_of_its_name_is_refused(
 
 
 def test_a_message_is_good_once(running: Running, trusted: Program, member: str) -> None:
-    body = trusted.sign(trusted.asks(identifier=member))
+    document = json.dumps(trusted.asks(identifier=member)).encode()
+    body = trusted.sign(document + b" " * ((-64 - len(document) + 1) % 3))
+    assert body.endswith(b"==")
     assert trusted.send(body).status_code == 200
     for again in (body, body + b"\n"):
         assert trusted.send(again).status_code == 409
+    # Other letters of base64 that mean the same bytes: the last one holds four bits of nothing.
+    same = body[:-3] + bytes([body[-3] + 1]) + b"=="
+    assert base64.b64decode(same) == base64.b64decode(body)
+    for again in (same, body[:8] + b"\n" + body[8:], b" " + body):
+        assert trusted.send(again).status_code == 400
     assert len(of(running.rights, member)) == 1
 
 
