@@ -310,3 +310,16 @@ def pa_table(table: object, row: dict[str, object]) -> object:
     import pyarrow as pa
 
     return pa.Table.from_pylist([row], schema=table.schema)
+
+
+def test_the_pages_speak_both_languages(one: httpx2.Client) -> None:
+    for path in (PAGE, f"{PAGE}/reactions", f"{PAGE}/about"):
+        words = {}
+        for language in ("en", "de"):
+            text = one.get(path, params={"lang": language}).text
+            assert f'<html lang="{language}">' in text
+            words[language] = {w.strip() for w in re.findall(r">([^<>{}]{10,})<", text)}
+        theirs = ("member-1", "ferry", "seal", "follow", "hello", "long words", "Test harbour")
+        same = {w for w in words["en"] & words["de"] if " " in w}
+        assert not {w for w in same if not any(own in w for own in theirs)}, path
+    one.get(PAGE, params={"lang": "en"})

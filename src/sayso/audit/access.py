@@ -95,7 +95,9 @@ def _about(
     ]:
         with rights.reading() as connection:
             taken = [msgspec.to_builtins(step) for step in steps.of(connection, objection.number)]
-        yield _line("objection", msgspec.to_builtins(objection) | {"steps": taken})
+        told = msgspec.to_builtins(objection) | {"steps": taken}
+        del told["request"]  # whom to tell may be somebody else, who typed this person's account
+        yield _line("objection", told)
     yield from _kept(rights, keys, names)
     for row in rejects.of_accounts(rights.workspace, keys):
         yield _line("rejected", row)
