@@ -24,6 +24,18 @@ router = APIRouter(prefix="/operator/import")
 LONGEST_FILE: Final = 1024 * 1024
 MOST_ROWS: Final = 5000
 SHOWN: Final = 50  # rejected lines
+_: Final = str  # marks what the page translates
+REASONS: Final = (
+    _("the line has not as many fields as columns"),
+    _("the line is too long"),
+    _("the line is no JSON object"),
+    _("the line has a field that is none of an objection's"),
+    _("the line names both a person and an account"),
+    _("a field is no text"),
+    _("received_at is no date of ISO 8601"),
+    _("an objection needs the person's id or account, got an empty name"),
+    _("an objection came at most a year ago, and not later than now"),
+)
 
 
 @router.get("")
@@ -93,6 +105,7 @@ def _form(
         done=done,
         carried=carried,
         shown=SHOWN,
+        reasons={text: translate(request, text) for text in REASONS},
         most_rows=MOST_ROWS,
         columns=sorted(bulk.COLUMNS),
     )
