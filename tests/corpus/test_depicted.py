@@ -229,6 +229,31 @@ def test_tagged_accounts_that_object_are_told(workspace):
     assert not len(shows_objector(store, workspace.pseudonyms, key_set()))
 
 
+def test_pictures_that_tag_somebody_who_objects_do_not_train(workspace):
+    take(
+        workspace,
+        post(1, media=PICTURE, mentions=[ACCOUNT]),
+        post(2, mentions=[ACCOUNT]),
+        post(3, media=PICTURE, mentions=["@lena"]),
+        post(4, media=PICTURE),
+    )
+    allowed = dict.fromkeys(["post-1", "post-2", "post-3", "post-4"], "allowed")
+    rights = Rights(workspace)
+    ((claim,),) = claims.receive_all(rights, [Given(name=ACCOUNT, confirmed_by="")])
+    assert rules(workspace) == allowed  # anybody could have typed it
+    claims.confirm(rights, [claim.number], "member")
+    shown = allowed | {"post-1": "shows-objector", "post-3": "shows-objector"}
+    assert rules(workspace) == shown
+    verdict, found = admission.explain(workspace, "post-1", AT)
+    assert verdict == "shows-objector"
+    assert [each.rule for each in found if each.fired] == ["shows-objector"]
+    assert len(trained(workspace)) == 2
+    take(workspace, post(5, media=PICTURE, mentions=[ACCOUNT]))  # later ones, too
+    assert rules(workspace) == shown | {"post-5": "shows-objector"}
+    withdraw(workspace, claim.number)
+    assert rules(workspace) == allowed | {"post-5": "allowed"}
+
+
 def key_set(*keys: int) -> KeySet:
     return KeySet(np.array(keys, np.uint64))
 

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sayso.corpus import erase
 from sayso.corpus.ingest import import_stream
@@ -45,6 +46,7 @@ class Post(msgspec.Struct, frozen=True):
     audience: str = "public"
     reply_to: int = -1
     rev: int = 1
+    shows: int = -1  # whom its picture shows: nobody, or a person who is tagged
 
 
 class Delete(msgspec.Struct, frozen=True):
@@ -102,6 +104,7 @@ posts = st.builds(
     audience=st.sampled_from(["public", "public", "public", "public", "followers", "unknown"]),
     reply_to=st.integers(-6, 9),
     rev=st.integers(1, 3),
+    shows=st.integers(-6, 4),
 )
 actions = st.one_of(
     posts,
@@ -149,6 +152,7 @@ class World:
     def act(self, action: Action) -> None:
         match action:
             case Post():
+                shown = [account(action.shows, action.number % 2)] if action.shows >= 0 else []
                 self.say(
                     "net.content.upsert",
                     id=f"post-{action.number}",
@@ -161,6 +165,8 @@ class World:
                     language="en",
                     text=" ".join(action.words),
                     reply_to=f"post-{action.reply_to}" if action.reply_to >= 0 else None,
+                    mentions=shown,
+                    media=[{"path": "a.jpg", "kind": "image"}] if shown else [],
                 )
             case Delete():
                 self.say("net.content.delete", id=f"post-{action.number}")
@@ -298,6 +304,8 @@ def test_release_is_as_if_the_objection_had_always_stood(
 def test_a_claim_that_anybody_may_have_typed_changes_no_cell_and_trains_none(
     tiny_settings: Settings, script: list[Action], person: int
 ) -> None:
+    # What shows somebody is others' own, and out only once it is known who objects.
+    script = [replace(a, shows=-1) if isinstance(a, Post) else a for a in script]
     world, before = play(tiny_settings, script)
     try:
         world.act(Claim(person, -1))

@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 from msgspec import Struct
 
+from sayso.corpus import depicted
 from sayso.corpus.duplicates import shared_by_several
 from sayso.corpus.store import Store
 from sayso.errors import UsageError
@@ -76,8 +77,9 @@ def judge_all(workspace: Workspace, at: datetime, policy: Policy | None = None) 
     rights, store = Rights(workspace), Store(workspace)
     policy = policy or load_policy(workspace.settings.policy)
     stones = tombstones.frame(rights)
-    facts = _facts(workspace, rights, store, stones, policy)
-    judged = gate.judge(facts, KeySet(objections.objectors(rights)), policy, at)
+    objectors = KeySet(objections.objectors(rights))
+    facts = _facts(workspace, rights, store, stones, objectors, policy)
+    judged = gate.judge(facts, objectors, policy, at)
     absent = dict(stones.group_by("reason").len().iter_rows())
     return Judged(at, policy, judged, absent)
 
@@ -92,9 +94,10 @@ def explain(workspace: Workspace, record_id: str, at: datetime) -> tuple[str, li
     key = workspace.pseudonyms.number("record", record_id)
     stones = tombstones.frame(rights)
     policy = load_policy(workspace.settings.policy)
-    facts = _facts(workspace, rights, store, stones, policy).filter(pl.col("key") == key)
+    objectors = KeySet(objections.objectors(rights))
+    facts = _facts(workspace, rights, store, stones, objectors, policy)
+    facts = facts.filter(pl.col("key") == key)
     if len(facts):
-        objectors = KeySet(objections.objectors(rights))
         found = gate.findings(facts, objectors, policy, at)
         return next((f.rule for f in found if f.fired), "allowed"), found
     with rights.reading() as connection:
@@ -166,7 +169,12 @@ def note(workspace: Workspace, judged: Judged) -> int:
 
 
 def _facts(
-    workspace: Workspace, rights: Rights, store: Store, stones: pl.DataFrame, policy: Policy
+    workspace: Workspace,
+    rights: Rights,
+    store: Store,
+    stones: pl.DataFrame,
+    objectors: KeySet,
+    policy: Policy,
 ) -> pl.DataFrame:
     records = store.records.read(_FACT_COLUMNS).join(stones, on="key", how="anti")
     accounts = people.frame(rights)
@@ -182,8 +190,9 @@ def _facts(
             .otherwise("audience")
         )
     )
-    objecting = _records_of_objectors(rights, store, stones)
-    records = _with_items(records, rights)
+    objecting = _records_of_objectors(store, stones, objectors)
+    shown = depicted.shows_objector(store, workspace.pseudonyms, objectors)
+    records = _with_items(records, rights, KeySet(shown.to_numpy()))
     return (
         records.join(accounts, on="account_key", how="left")
         .join(
@@ -205,8 +214,14 @@ def _facts(
     )
 
 
-def _with_items(records: pl.DataFrame, rights: Rights) -> pl.DataFrame:
-    """Add what objections say of single records, and which wait for one to be confirmed."""
+def _with_items(records: pl.DataFrame, rights: Rights, shown: KeySet) -> pl.DataFrame:
+    """Add what objections say of single records, and which wait for one to be confirmed.
+
+    Args:
+        records: all that are stored.
+        rights: the rights database.
+        shown: keys of records that show somebody who objected.
+    """
     with rights.reading() as connection:
         out = KeySet(items.out_keys(connection))
         waiting = KeySet(items.frozen_keys(connection))
@@ -215,7 +230,7 @@ def _with_items(records: pl.DataFrame, rights: Rights) -> pl.DataFrame:
     return records.with_columns(
         item_out=pl.Series(out.contains(keys)),
         frozen=pl.Series(waiting.contains(keys) | claimed.contains(authors)),
-        shows_objector=pl.lit(value=False),
+        shows_objector=pl.Series(shown.contains(keys)),
     )
 
 
@@ -242,8 +257,7 @@ def _unless_authorless(name: str, value: object) -> pl.Expr:
     return pl.when(no_author).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
 
 
-def _records_of_objectors(rights: Rights, store: Store, stones: pl.DataFrame) -> pl.Series:
-    objectors = KeySet(objections.objectors(rights))
+def _records_of_objectors(store: Store, stones: pl.DataFrame, objectors: KeySet) -> pl.Series:
     owned = pl.concat(
         [store.records.read(["key", "account_key"]), stones.select("key", "account_key")]
     )

@@ -177,7 +177,9 @@ def shows_objector(store: Store, pseudonyms: Pseudonyms, objectors: KeySet) -> p
     if not len(objectors):
         return pl.Series("key", [], dtype=pl.UInt64)
     tagged = (
-        store.records.read(["key", "service", "mentions"], "array_length(mentions) > 0")
+        store.records.read(
+            ["key", "service", "mentions"], "array_length(mentions) > 0 AND media != '[]'"
+        )
         .explode("mentions")
         .drop_nulls("mentions")
     )
@@ -186,9 +188,7 @@ def shows_objector(store: Store, pseudonyms: Pseudonyms, objectors: KeySet) -> p
     hit = objectors.contains(np.array([n for each in meant for n in each], np.uint64))
     place = np.repeat(np.arange(len(pairs)), [len(each) for each in meant])
     objecting = pairs[np.unique(place[hit])]
-    keys = tagged.join(objecting, on=["mentions", "service"], how="semi")["key"].unique().sort()
-    pictures = store.records.find(keys.to_list(), ["key", "media"])
-    return pictures.filter(pl.col("media") != "[]")["key"].sort()
+    return tagged.join(objecting, on=["mentions", "service"], how="semi")["key"].unique().sort()
 
 
 def _look(pseudonyms: Pseudonyms, record: Record) -> Look:
