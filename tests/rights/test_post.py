@@ -20,9 +20,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlalchemy import text
 
 from sayso.errors import UsageError
-from sayso.rights import claims, objections, outbox, requests, retention, steps
+from sayso.rights import claims, objections, outbox, post, requests, retention, steps
 from sayso.rights.calls import Call
 from sayso.rights.database import Rights, now
 from sayso.rights.mails import Mail
@@ -259,6 +260,38 @@ def test_killed_between_sending_and_noting_it_goes_out_again_under_the_same_name
     first, second = (headers["webhook-id"] for headers, _ in office.bell.calls)
     assert first == second
     assert office.overview()[WEBHOOK].sent == 1
+
+
+def test_no_error_ends_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rename(name: str, to: str) -> None:
+        with office.rights.writing() as connection:
+            connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
+
+    def poll(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    monkeypatch.setattr(post, "PAUSE_SECONDS", 0.01)
+    rename("outbox", "away")
+    stop = threading.Event()
+    sender = threading.Thread(target=office.post.run, args=(MAIL, stop))
+    sender.start()
+    try:
+        poll(lambda: "OperationalError while sending" in caplog.text)
+        assert "away" not in caplog.text
+        rename("away", "outbox")
+        office.put(MAIL, MEMBER)
+        office.put(WEBHOOK, f"http://{office.bell.host}/")
+        poll(lambda: office.box.letters)
+    finally:
+        stop.set()
+        sender.join(20)
+    assert not sender.is_alive()
+    assert office.bell.calls == []  # those are another thread's
 
 
 def test_without_a_mail_server_letters_wait_and_calls_go(
