@@ -20,7 +20,7 @@ from openai import OpenAI
 
 from sayso.demo.setting import objector
 from sayso.errors import MissingPartError
-from sayso.rights import api_keys, ledger, people
+from sayso.rights import api_keys, ledger, people, users
 from sayso.rights.database import Rights, now
 from sayso.training import releases
 from sayso.training.adapters import AdapterStore
@@ -130,6 +130,16 @@ def test_what_it_leaves_is_what_it_said(told: Told) -> None:
     assert (told.home / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in workspace.releases.iterdir()} == {release.name, "current"}
     assert not (told.home / "counterfactual").exists()
+    said = " ".join(told.run.stdout.replace("│", " ").split())
+    passwords = re.search(r"member with the password (\S+) .* staff with (\S+) sees", said)
+    assert passwords is not None, said[-2000:]
+    member = users.check(Rights(workspace), "member", passwords[1])
+    staff = users.check(Rights(workspace), "staff", passwords[2])
+    assert member is not None
+    assert staff is not None
+    assert (member.role, staff.role) == ("member", "operator")
+    with Rights(workspace).reading() as connection:
+        assert people.find(connection, member.person)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from sayso.rights import api_keys, objections, receipts
+from sayso.rights import api_keys, objections, receipts, users
 from sayso.rights.database import Rights
 from sayso.settings import Settings, Web
 from sayso.workspace import Workspace
@@ -99,6 +99,28 @@ def test_a_ticket_is_a_form_for_one_member(embedded: Running) -> None:
         assert browser.post("/embed/receipt", data=own | {"form": form}).status_code == 403
         key = embedded.workspace.keys / "receipts.pub.jwk"
         assert receipts.verify(made.receipt, key)["number"] == made.number
+
+
+def test_a_ticket_leads_to_ones_data_after_a_click(embedded: Running) -> None:
+    path = ticket(embedded, purpose="my-data")
+    with embedded.browser() as browser:
+        page = browser.get(path).text
+        assert "member-1@forum" in page
+        assert browser.get("/my-data", follow_redirects=False).status_code == 303
+        form = {"ticket": re.search(r'name="ticket" value="([^"]+)"', page)[1]}
+        arrived = browser.post("/embed/my-data", data=form)
+        assert arrived.url.path == "/my-data"
+        assert arrived.status_code == 200
+    with embedded.browser() as other:
+        # Once, for this purpose alone, and never as staff.
+        assert other.post("/embed/my-data", data=form).status_code == 403
+        for wrong in ("", "x", ticket(embedded).partition("=")[2]):
+            assert other.get("/embed/my-data", params={"ticket": wrong}).status_code == 403
+            assert other.post("/embed/my-data", data={"ticket": wrong}).status_code == 403
+        users.set_role(embedded.rights, "member-1@forum", "operator")
+        again = ticket(embedded, purpose="my-data").partition("=")[2]
+        assert other.post("/embed/my-data", data={"ticket": again}).status_code == 403
+        assert other.get("/my-data", follow_redirects=False).status_code == 303
 
 
 def test_what_is_no_ticket_of_ours_shows_no_form(embedded: Running) -> None:

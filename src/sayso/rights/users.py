@@ -203,6 +203,24 @@ def admit(connection: Connection, issuer: str, subject: str, account: str, role:
     return _known(connection, account)
 
 
+def vouched(connection: Connection, service: str, account: str) -> User:
+    """Return the member whom a service vouches for by a ticket, made at their first time.
+
+    Args:
+        connection: from `Rights.writing()`.
+        service: whose word it is.
+        account: their account there; it is whose data is theirs.
+
+    Raises:
+        NotAdmittedError: they are disabled here, or are staff, who sign in by themselves.
+    """
+    if (row := _row(connection, account)) is None:
+        return admit(connection, f"ticket of {service}", account, account, "member")
+    if row.disabled_at is not None or row.role != "member" or row.person != account:
+        raise NotAdmittedError("a ticket does not sign this user in", "sign in by yourself")
+    return _user(row)
+
+
 def _switch(rights: Rights, name: str, at: datetime | None, act: str) -> User:
     with rights.writing() as connection:
         _known(connection, name)

@@ -22,6 +22,7 @@ from sayso.web.opendsr import routes as opendsr
 from sayso.web.pages import (
     account,
     am_i,
+    arriving,
     chat,
     confirming,
     depicted,
@@ -101,6 +102,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         withdrawal.router,
         settings.router,
         embedding.router,
+        arriving.router,
         transparency.router,
         am_i.router,
         am_i.api,
