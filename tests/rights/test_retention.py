@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from sayso.rights import claims, objections, receipts, retention, steps
+from sayso.rights import claims, objections, outbox, receipts, requests, retention, steps
 from sayso.rights.database import now
 from sayso.rights.objection import Given
+from sayso.rights.requests import Contact
 from sayso.rights.tables import ledger
 from sayso.settings import Keeping
 from sayso.training.train import train
@@ -88,3 +89,16 @@ def test_records_that_come_again_stay_out_of_the_model(town):
     )
     again = train(workspace, AT, in_process=True)
     assert again.release.hash == first.release.hash
+
+
+def test_a_claim_lapses_and_whom_to_tell_is_forgotten_once_nothing_waits(town):
+    contact = Contact("member-1@mail.example", "de", ("https://agent.example/",))
+    given = Given(name=ACCOUNT, confirmed_by="", contact=contact)
+    ((made,),) = claims.receive_all(town.rights, [given])
+    late = now() + claims.LAPSES_AFTER + timedelta(days=1)
+    assert [claims.lapse_overdue(town.rights, at) for at in (now(), late, late)] == [0, 1, 0]
+    assert retention.forget_told(town.rights) == 0  # messages wait
+    assert outbox.give_up_old(town.rights, late) > 0
+    assert [retention.forget_told(town.rights) for _ in range(2)] == [1, 0]
+    with town.rights.reading() as connection:
+        assert requests.find(connection, made.request).contact == Contact("", "de")
