@@ -84,5 +84,7 @@ def _shown(request: Request, number: str, key: int, problem: str = "") -> Respon
         how=how.removeprefix("match:"),
         decided_by=door.called(site).get(reviewed.item.decided_by, ""),
         key=f"{key:016x}",
+        # Of all addresses that a record may bring along, only what leads to a page.
+        link=reviewed.url if reviewed.url.startswith("https://") else "",
         problem=problem,
     )
