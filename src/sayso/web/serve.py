@@ -89,6 +89,8 @@ def _keep_working(workspace: Workspace, stop: threading.Event) -> None:
             pass
         if stop.is_set():
             process.terminate()
+            process.join(ENDING_SECONDS)
+            process.kill()  # if it is in the middle of something: it goes on from there next time
             process.join()
         else:
             log.error("the worker ended with code %s; starting another", process.exitcode)
