@@ -211,14 +211,17 @@ def objection_list(found: Sequence[Objection], *, as_json: bool) -> None:
     if as_json:
         as_object({"objections": found})
         return
+    if not found:
+        out.print("no objection")
+        return
     table = Table(box=None, pad_edge=False)
-    for name in ("number", "received", "services", "state", "reason"):
+    for name in ("number", "received", "due", "services", "state", "reason"):
         table.add_column(name)
     for o in found:
         scope = "all" if o.service == ALL_SERVICES else o.service
-        state = "stands" if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
-        received = f"{o.received_at:%Y-%m-%d %H:%M}"
-        cells = (o.number, received, scope, state, o.reason or "–")
+        state = o.state if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
+        received, due = f"{o.received_at:%Y-%m-%d %H:%M}", f"{o.due_at:%Y-%m-%d}"
+        cells = (o.number, received, due, scope, state, o.reason or "–")
         table.add_row(*map(Text, cells))  # as text: people's words are no markup
     out.print(table)
 

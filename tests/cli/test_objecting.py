@@ -51,7 +51,11 @@ def test_objections_are_listed_by_state_and_by_what_is_overdue(rights, run):
     status = run("status", "--json").json
     assert (status["objections_overdue"], status["objections_pending"]) == (1, 1)
     assert status["objections_next_deadline"] < f"{now():%Y-%m-%d}T99"
-    assert made.number in run("objections", "--overdue").out
+    (_, row) = run("objections", "--overdue").out.splitlines()
+    assert row.split()[0] == made.number
+    assert "pending" in row
+    assert f"{now() - timedelta(days=1):%Y-%m-%d}" in row
+    assert run("objections", "--state", "lapsed").out == "no objection\n"
     assert run("objections", "--state", "secret").code == 2
 
 
@@ -64,6 +68,7 @@ def test_claims_are_confirmed_together_and_ended_with_a_reason(rights, run):
         "objections"
     ]
     assert ended["state"] == "lapsed"
+    assert run("status", "--json").json["objections_standing"] == 3
     for wrong in (
         ("--lapse", one.number, "--because", "x"),  # confirmed
         ("--confirm", other.number),  # ended

@@ -22,7 +22,7 @@ def overview(workspace: Workspace) -> dict[str, object]:
             connection.scalar(
                 select(func.count())
                 .select_from(objections)
-                .where(objections.c.withdrawn_at.is_(None))
+                .where(objections.c.withdrawn_at.is_(None), objections.c.state != "lapsed")
             )
             or 0
         )
