@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from functools import lru_cache
@@ -86,7 +85,6 @@ def prepare(workspace: Workspace) -> Base:
 
 
 def _dequantise(gguf: Path, folder: Path) -> None:
-    os.environ.setdefault("TQDM_DISABLE", "1")  # we show progress of our own
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging
