@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from sayso.corpus import depicted
-from sayso.rights import claims, outbox, retention
+from sayso.rights import claims, deadlines, outbox, retention
 from sayso.rights.database import Rights
 from sayso.workspace import Workspace
 
@@ -39,6 +39,11 @@ DUTIES: Final = (
         "settling what third persons object to",
         timedelta(minutes=1),
         lambda workspace, rights, at: depicted.settle(workspace),
+    ),
+    Duty(
+        "warning of objections after their deadline",
+        timedelta(days=1),
+        lambda workspace, rights, at: deadlines.warn(rights, at),
     ),
     Duty(
         "giving up of messages that nobody takes",

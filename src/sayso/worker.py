@@ -20,7 +20,6 @@ from sayso.corpus.store import Store
 from sayso.duties import Duties
 from sayso.errors import SaysoError, SupersededError, WorkspaceError
 from sayso.rights.database import Rights, now
-from sayso.rights.deadlines import Alarm
 from sayso.rights.tables import changes
 from sayso.training.releases import Release
 from sayso.training.train import Outcome, train
@@ -106,9 +105,8 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     rights = Rights(workspace)
     done: Marks | None = None
     told = ""
-    alarm, duties = Alarm(), Duties()
+    duties = Duties()
     while not stop.is_set() and os.getppid() == parent:
-        alarm.look(rights, now())
         duties.look(workspace, rights, now())
         seen = marks(workspace, rights)
         if seen != done:

@@ -118,25 +118,13 @@ def test_a_list_that_is_none_is_refused(town, asked):
         queue.page(connection, now(), **asked)
 
 
-def test_the_alarm_rings_once_a_day_and_names_nobody(town, five, caplog):
-    alarm, at = deadlines.Alarm(), now()
+def test_what_is_overdue_is_warned_of_without_naming_anybody(town, five, caplog):
     with caplog.at_level(logging.WARNING):
-        assert alarm.look(town.rights, at)
-        assert not alarm.look(town.rights, at + timedelta(seconds=1))
-        assert alarm.look(town.rights, at + timedelta(days=1))
-    assert len(caplog.records) == 2
+        assert deadlines.warn(town.rights, now()) == 1
+        assert deadlines.warn(town.rights, now() - timedelta(days=365)) == 0
+    assert len(caplog.records) == 1
     assert "deadline: 1." in caplog.text
     assert "member" not in caplog.text and "OBJ" not in caplog.text
-
-
-def test_the_alarm_is_silent_while_nothing_is_overdue_and_looks_seldom(town, caplog):
-    alarm, at = deadlines.Alarm(), now()
-    assert not alarm.look(town.rights, at)
-    (made,) = objections.receive(town.rights, "member-1@square")
-    due_in(town, made.number, days=-1)
-    assert not alarm.look(town.rights, at + timedelta(minutes=5))
-    assert alarm.look(town.rights, at + timedelta(minutes=10))
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_a_note_is_kept_beside_any_objection(town, five):

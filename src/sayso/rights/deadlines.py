@@ -18,7 +18,6 @@ EXTENDED: Final = "extended"
 LAPSED: Final = "lapsed"
 NOTE: Final = "note"
 SOON: Final = timedelta(days=7)
-LOOK_EVERY: Final = timedelta(minutes=10)
 log = logging.getLogger("sayso.deadlines")
 
 
@@ -163,24 +162,12 @@ def due(connection: Connection, at: datetime) -> Due:
     return Due(int(opened), int(soon), int(late), int(pending), nearest)
 
 
-class Alarm:
-    """Warns in the log once a day while objections are overdue; looks every ten minutes."""
-
-    def __init__(self) -> None:
-        self._next: datetime | None = None
-        self._day = ""
-
-    def look(self, rights: Rights, at: datetime) -> bool:
-        """Warn if it is time to and something is overdue; whether it did."""
-        day = f"{at:%Y-%m-%d}"
-        if self._day == day or (self._next is not None and at < self._next):
-            return False
-        self._next = at + LOOK_EVERY
-        late = overdue(rights, at)
-        if late:
-            self._day = day
-            log.warning(
-                "objections still open after their deadline: %s. See `sayso objections --overdue`",
-                late,
-            )
-        return bool(late)
+def warn(rights: Rights, at: datetime) -> int:
+    """Write into the log how many objections are still open after their deadline; return it."""
+    late = overdue(rights, at)
+    if late:
+        log.warning(
+            "objections still open after their deadline: %s. See `sayso objections --overdue`",
+            late,
+        )
+    return late
