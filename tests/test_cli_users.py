@@ -44,3 +44,17 @@ def test_what_cannot_be_is_said(run, tmp_path):
         ended = run("users", *wrong)
         assert ended.code == 2, wrong
         assert not ended.out
+
+
+def test_looking_makes_no_workspace_and_an_empty_list_says_so(run):
+    for command in ("users", "agents", "keys"):
+        assert run(command, "list").code == 6
+        assert not run.home.exists()
+    run("users", "add", "captain", "--role", "operator")
+    assert run("agents", "list").out == run("keys", "list").out == "none\n"
+    assert run("suppressions", "check", "member-1@forum").out.split() == [
+        "stays_out",
+        "no",
+        "by",
+        "–",
+    ]

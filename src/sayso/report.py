@@ -44,6 +44,7 @@ from sayso.workspace import Workspace
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 LISTED_CELLS = 12
+WIDE = 10_000
 
 
 @contextmanager
@@ -215,15 +216,18 @@ def objection_list(found: Sequence[Objection], *, as_json: bool) -> None:
         out.print("no objection")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("number", "received", "due", "services", "state", "reason"):
+    for name, width in (("number", len(found[0].number)), ("received", 10), ("due", 10)):
+        table.add_column(name, min_width=width, no_wrap=True)
+    for name in ("services", "state", "reason"):
         table.add_column(name)
     for o in found:
         scope = "all" if o.service == ALL_SERVICES else o.service
         state = o.state if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
-        received, due = f"{o.received_at:%Y-%m-%d %H:%M}", f"{o.due_at:%Y-%m-%d}"
-        cells = (o.number, received, due, scope, state, o.reason or "–")
+        days = f"{o.received_at:%Y-%m-%d}", f"{o.due_at:%Y-%m-%d}"
+        cells = (o.number, *days, scope, state, o.reason or "–")
         table.add_row(*map(Text, cells))  # as text: people's words are no markup
-    out.print(table)
+    # In a file or a pipe, one row is one line.
+    Console(highlight=False, width=None if out.is_terminal else WIDE).print(table)
 
 
 def reasons(suggested: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
@@ -307,9 +311,25 @@ def plain(fields: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         as_object(fields)
         return
-    width = max(map(len, fields), default=0)
+    if not fields:
+        out.print("none")
+        return
+    width = max(map(len, fields))
     for name, value in fields.items():
-        out.print(f"{name:<{width}}  {value}", markup=False)
+        out.print(f"{name:<{width}}  {_plain(value)}", markup=False)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None | [] | ():
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(map(str, value))
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M} UTC"
+    return str(value)
 
 
 def overview(fields: Mapping[str, Any], as_json: bool) -> None:

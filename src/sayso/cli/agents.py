@@ -38,7 +38,7 @@ def agents(
     from sayso.rights import agents as known
     from sayso.rights.database import Rights
 
-    rights = Rights(context.create())
+    rights = Rights(context.create() if action == "add" else context.open())
     if action == "list":
         found = {agent.name: agent for agent in known.list_all(rights)}
         report.plain(found if as_json else {n: a.told for n, a in found.items()}, as_json)

@@ -94,7 +94,7 @@ def keys(
     from sayso.rights import api_keys
     from sayso.rights.database import Rights
 
-    rights = Rights(context.create())
+    rights = Rights(context.create() if action == "add" else context.open())
     if action == "list":
         found = {key.name: key for key in api_keys.list_all(rights)}
         report.plain(found if as_json else {name: key.told for name, key in found.items()}, as_json)

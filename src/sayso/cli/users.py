@@ -41,7 +41,7 @@ def users(
     from sayso.rights import users as known
     from sayso.rights.database import Rights
 
-    rights = Rights(context.create())
+    rights = Rights(context.create() if action == "add" else context.open())
     if action == "list":
         found = {user.name: user for user in known.list_all(rights)}
         report.plain(found if as_json else {n: user.told for n, user in found.items()}, as_json)
@@ -49,7 +49,9 @@ def users(
     if name is None:
         raise UsageError(f"`sayso users {action}` needs the user's name")
     if action in ("add", "role") and role is None:
-        raise UsageError(f"`sayso users {action}` needs a role", "pass --role operator")
+        raise UsageError(
+            f"`sayso users {action}` needs a role", "--role member, operator or auditor"
+        )
     told: dict[str, Any] = {}
     match action:
         case "add":
