@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from sayso.content.events import AccountUpdate, Upsert
-from sayso.corpus import depicted, rejects
+from sayso.corpus import depicted, impostors, rejects
 from sayso.corpus.batch import Batch
 from sayso.corpus.imported import Report, Rows, count
 from sayso.corpus.numbered import resolved
@@ -144,7 +144,8 @@ def store_batch(
 ) -> None:
     """Store one batch; a crash at any point is mended by importing the same batch again."""
     with workspace.lock("content", wait=True):
-        batch = Batch(workspace.pseudonyms, resolved(workspace, rights, store, list(items)), report)
+        known = resolved(workspace, rights, store, list(items))
+        batch = Batch(workspace.pseudonyms, impostors.refused(rights, known), report)
         with rights.writing() as connection:
             batch.look(store, connection)
             batch.fold()

@@ -15,6 +15,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 
 from sayso.content.events import Upsert
+from sayso.corpus import impostors
 from sayso.corpus.imported import Report, count
 from sayso.corpus.ingest import store_batch
 from sayso.corpus.store import Store
@@ -104,6 +105,8 @@ class Intake:
 
     def _commit(self, group: list[_Part]) -> None:
         report, started = Report(), now()
+        for part in group:  # so that each is told what was refused of its own
+            part.items = impostors.refused(self._rights, part.items)
         before = self._stored(group) if len(group) > 1 else {}
         items = [item for part in group for item in part.items]
         self._storing(self._workspace, self._rights, self._store, items, report)

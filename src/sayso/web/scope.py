@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from sayso.content.events import AccountUpdate, Delete, Interaction, Undelete, Upsert
 from sayso.corpus.store import Store
@@ -33,19 +33,24 @@ class Scope:
         self._number = rights.workspace.pseudonyms.number
         listed = list(items)
         ids = {self._number("record", name) for item in listed if (name := _id_of(item))}
-        names = sorted({name for item in listed for name in _accounts_of(item)})
+        named = {name for item in listed for name in _accounts_of(item)}
+        named |= {item.person for item in listed if isinstance(item, AccountUpdate) and item.person}
+        names = sorted(named)
         found = store.records.find(sorted(ids), ["key", "service"])
         self._records: dict[int, str] = dict(found.iter_rows())
         self._accounts: dict[str, str] = {}
+        self._whose: dict[str, str] = {}
+        self._persons: dict[str, set[str]] = {}
         with rights.reading() as connection:
             for key, stone in tombstones.find(connection, sorted(ids)).items():
                 self._records.setdefault(key, stone.service)
             for start in range(0, len(names), 500):
-                some = accounts.c.account.in_(names[start : start + 500])
-                rows = connection.execute(
-                    select(accounts.c.account, accounts.c.service).where(some)
-                )
-                self._accounts |= {row.account: row.service for row in rows}
+                some = names[start : start + 500]
+                meant = or_(accounts.c.account.in_(some), accounts.c.person.in_(some))
+                query = select(accounts.c.account, accounts.c.service, accounts.c.person)
+                for account, service, person in connection.execute(query.where(meant)):
+                    self._accounts[account], self._whose[account] = service, person
+                    self._persons.setdefault(person, set()).add(service)
 
     def covers(self, item: Item) -> bool:
         """Whether an item is about nothing but the key's services, as far as is known.
@@ -54,16 +59,24 @@ class Scope:
         known to be of the key's services may come back.
         """
         known = {self._records.get(self._number("record", _id_of(item)), "")}
-        known |= {self._accounts.get(name, "") for name in _accounts_of(item)}
+        for name in _accounts_of(item):
+            # A new account that is called like a person's id would become that person.
+            known |= {self._accounts[name]} if name in self._accounts else self._services_of(name)
         match item:
             case Upsert(record=record):
                 known.add(record.service)
             case AccountUpdate():
                 said = [name.rpartition("@")[2] for name in _accounts_of(item)]
                 known |= {item.service} if item.service else set(said)
+                if item.person and self._whose.get(item.account) != item.person:
+                    known |= self._services_of(item.person)
             case Undelete() if known == {""}:
                 return False
         return known - {""} <= self._services
+
+    def _services_of(self, person: str) -> set[str]:
+        """Return where a person is: of whom a key may say something who is nowhere else."""
+        return self._persons.get(person, set()) | {self._accounts.get(person, "")}
 
 
 def keep_to(

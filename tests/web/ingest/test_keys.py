@@ -65,7 +65,7 @@ def bound(source: Source) -> Source:
         post(1),
         post(2),
         event("content.delete", id="post-2"),
-        event("account.update", account="member-9@square", kind="person"),
+        event("account.update", account="member-9@square", kind="person", person="harbour-9"),
     )
     return Source(source.running, api_keys.add(source.running.rights, "forum", ["forum"]))
 
@@ -101,6 +101,12 @@ OTHERS = (
     event("account.update", account="member-5@forum", moved_to="member-1@square"),
     event("account.update", account="member-5@forum", service="forum", moved_to="member-1@square"),
     event("interaction", actor="member-1@square", verb="like", object="post-11"),
+    # Whose person is somewhere else is not to be joined, by whatever name they are called.
+    event("account.update", account="member-5@forum", person="harbour-9"),
+    event("account.update", account="member-5@forum", person="member-9@square"),
+    event("account.update", account="member-5@forum", person="member-1@square"),
+    event("account.update", account="harbour-9", service="forum", state="private"),
+    own(13, author="harbour-9"),
 )
 
 
