@@ -12,11 +12,13 @@ from sayso.rights import ledger
 from sayso.rights.database import Rights
 
 KIND: Final = "access"
-# Numbers of objections, names of releases, hashes, pseudonyms: nothing that a person is called.
-_NO_NAME: Final = re.compile(r"OBJ-\d{8}-[0-9A-F]{8}|sayso-[0-9a-f]{12}|[0-9a-f]{16,64}")
+# Numbers of objections, names of releases. No hashes: some services number their accounts so.
+_NO_NAME: Final = re.compile(r"OBJ-\d{8}-[0-9A-F]{8}|sayso-[0-9a-f]{12}")
 
 
-def note(connection: Connection, rights: Rights, actor: str, act: str, about: str = "") -> None:
+def note(
+    connection: Connection, rights: Rights, actor: str, act: str, about: str = "", user: str = ""
+) -> None:
     """Note an act within the transaction that it is part of.
 
     Args:
@@ -24,11 +26,14 @@ def note(connection: Connection, rights: Rights, actor: str, act: str, about: st
         rights: whose pseudonyms are used.
         actor: the name of a user, as in `SignedIn.name`; '' for nobody who is known.
         act: what was done, a few words of the program's own, as 'confirmed an objection'.
-        about: an objection's number, a release, a hash; anything else, as the name of an account,
-            is noted as its pseudonym.
+        about: an objection's number, a release; anything else, as the name of an account, is noted
+            as its pseudonym.
+        user: instead of that the name of a user, noted as its pseudonym.
     """
     body = {"actor": pseudonym(rights, actor) if actor else "", "act": act}
-    if about:
+    if user:
+        body["about"] = pseudonym(rights, user)
+    elif about:
         plain = _NO_NAME.fullmatch(about)
         body["about"] = about if plain else rights.workspace.pseudonyms.name("account", about)
     ledger.append(connection, KIND, body)

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from sayso.rights import keyed
+from sayso.errors import UsageError
+from sayso.rights import identity, keyed
 from sayso.rights.database import Rights, now
-from sayso.rights.tables import accounts, sessions, users
+from sayso.rights.tables import sessions, users
 
 Role = Literal["member", "operator", "auditor"]
 TOKEN_BYTES: Final = 32
@@ -59,15 +60,15 @@ def find(rights: Rights, token: str) -> Session | None:
     """Return the session of this token, None if there is none, or it is over."""
     at = now()
     query = (
-        select(sessions, users, func.coalesce(accounts.c.person, users.c.person).label("whose"))
+        select(sessions, users)
         .join(users, users.c.name == sessions.c.user)
-        .outerjoin(accounts, accounts.c.account == users.c.person)
         .where(sessions.c.hash == _hash(rights, token))
     )
     with rights.reading() as connection:
         row = connection.execute(query).mappings().first()
-    if row is None or row[users.c.disabled_at] is not None:
-        return None
+        if row is None or row[users.c.disabled_at] is not None:
+            return None
+        whose = _person(connection, row[users.c.person], row[users.c.issuer])
     created, until = row[sessions.c.created_at], row[sessions.c.until]
     # The settings may have become stricter since.
     if at >= min(until, created + timedelta(days=rights.workspace.settings.sign_in.days)):
@@ -76,11 +77,24 @@ def find(rights: Rights, token: str) -> Session | None:
         id=row[sessions.c.hash],
         user=row[users.c.name],
         role=row[users.c.role],
-        person=row["whose"],
+        person=whose,
         local=bool(row[users.c.password_hash]),
         created_at=created,
         until=until,
     )
+
+
+def _person(connection: Connection, named: str, issuer: str) -> str:
+    """Return whose data is a user's: the person of the account that is named, or of this id.
+
+    A service names accounts alone: one that is called like a person's id is nobody.
+    """
+    if not named:
+        return ""
+    try:
+        return identity.person_of(connection, named)
+    except UsageError:
+        return "" if issuer else named
 
 
 def is_due(rights: Rights, session: Session) -> bool:

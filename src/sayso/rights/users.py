@@ -19,6 +19,8 @@ from sayso.rights.tables import sessions as sessions_table
 from sayso.rights.tables import users
 
 _NAME: Final = re.compile(r"[\w.-]{1,64}")  # no '@': accounts of services have one
+_BY_TICKET: Final = "ticket of "
+_FORMERLY: Final = "(formerly)"  # behind a space, which no service's name of somebody has
 _SEE: Final = "see `sayso users list`"
 
 
@@ -185,8 +187,15 @@ def admit(connection: Connection, issuer: str, subject: str, account: str, role:
     row = connection.execute(select(users).where(theirs)).first()
     if row is not None and row.disabled_at is not None:
         raise NotAdmittedError("this user was disabled here", "ask the operator")
-    if (row is None or row.name != account) and _row(connection, account):
-        raise NotAdmittedError("this account is somebody else's user already", "ask the operator")
+    formerly = f"{subject} {_FORMERLY}"
+    if (row is None or row.name != account) and (other := _row(connection, account)):
+        by_ticket = other.issuer.startswith(_BY_TICKET) and other.disabled_at is None
+        if not by_ticket and (other.issuer, other.subject) != (issuer, formerly):
+            raise NotAdmittedError(
+                "this account is somebody else's user already", "ask the operator"
+            )
+        sessions.end_all(connection, account)
+        connection.execute(delete(users).where(users.c.name == account))
     try:
         identity.person_of(connection, account)
     except UsageError as error:
@@ -196,10 +205,16 @@ def admit(connection: Connection, issuer: str, subject: str, account: str, role:
         made = values | {"issuer": issuer, "subject": subject, "created_at": now()}
         connection.execute(insert(users).values(made))
     else:
+        if row.role != role:  # a session that began by a ticket must not become one of the staff
+            sessions.end_all(connection, row.name)
         connection.execute(update(users).where(theirs).values(values))
         if row.name != account:
             moved = update(sessions_table).where(sessions_table.c.user == row.name)
             connection.execute(moved.values(user=account))
+            # Whoever is called so next at the service must not find the former bearer's data.
+            kept = {"name": row.name, "role": "member", "issuer": issuer, "subject": formerly}
+            at = now()
+            connection.execute(insert(users).values(kept | {"created_at": at, "disabled_at": at}))
     return _known(connection, account)
 
 
@@ -215,7 +230,7 @@ def vouched(connection: Connection, service: str, account: str) -> User:
         NotAdmittedError: they are disabled here, or are staff, who sign in by themselves.
     """
     if (row := _row(connection, account)) is None:
-        return admit(connection, f"ticket of {service}", account, account, "member")
+        return admit(connection, f"{_BY_TICKET}{service}", account, account, "member")
     if row.disabled_at is not None or row.role != "member" or row.person != account:
         raise NotAdmittedError("a ticket does not sign this user in", "sign in by yourself")
     return _user(row)
@@ -231,7 +246,7 @@ def _switch(rights: Rights, name: str, at: datetime | None, act: str) -> User:
 
 
 def _note(connection: Connection, rights: Rights, act: str, name: str, actor: str = "") -> None:
-    accesses.note(connection, rights, actor, act, accesses.pseudonym(rights, name))
+    accesses.note(connection, rights, actor, act, user=name)
 
 
 def _check_person(role: Role, person: str) -> None:

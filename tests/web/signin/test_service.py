@@ -268,13 +268,15 @@ def test_who_takes_over_a_name_does_not_become_its_former_bearer(there, provider
     assert refused.status_code == 403
     assert "ask the operator" in refused.text
     assert is_out(browser)
-    # Renamed, the first one follows; the name is then free.
+    # Renamed, the first one follows; what they posted under the name stays theirs.
     provider.knows("old", preferred_username="member-5")
     with httpx2.Client(base_url=there.address) as other:
         assert enter(other, "old").status_code == 303
     browser.cookies.set(NAME, session, domain="127.0.0.1")
     assert "member-5@forum" in browser.get("/account").text
     browser.cookies.clear()
+    assert enter(browser, "new").status_code == 403
+    users.remove(there.rights, "member-4@forum")
     assert enter(browser, "new").status_code == 303
 
 
