@@ -17,6 +17,8 @@ ANSWER_WITHIN: Final = timedelta(days=30)
 OLDEST: Final = timedelta(days=366)
 # Stands in the numbers of copies, behind that of the objection that they were made of.
 COPY_MARK: Final = "-R"
+# A claim becomes an objection for each name and service, and each is signed four times.
+MOST_OF_ONE_CLAIM: Final = 100
 OWN: Final = "own"
 ITEMS: Final = "items"
 DEPICTED: Final = "depicted"
@@ -127,6 +129,12 @@ class Given(Struct, frozen=True, kw_only=True):
             )
         if not self.services or not all(self.services):
             raise UsageError("an objection names its services, or '*' for all; got none")
+        if not self.confirmed_by and len(self.names) * len(self.services) > MOST_OF_ONE_CLAIM:
+            raise UsageError(
+                f"more than {MOST_OF_ONE_CLAIM} objections at once", "name '*' for all services"
+            )
+        if any("\0" in text for text in (self.name, *self.others, *self.typed, self.reason)):
+            raise UsageError("a text has a character that none may have", "leave out U+0000")
         if self.received_at is not None:
             _check_received(self.received_at)
 

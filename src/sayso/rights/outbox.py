@@ -67,7 +67,12 @@ def put(connection: Connection, request: str, kind: str, target: str, payload: o
 
 
 def announce(connection: Connection, request: Request, objection: Objection, step: Step) -> None:
-    """Queue the messages about a step, to whoever wants them."""
+    """Queue the messages about a step, to whoever wants them.
+
+    Of a copy they hear by what it was made of: its own would tell that there is one.
+    """
+    if objection.is_copy:
+        return
     told = {
         "number": step.number,
         "service": objection.service,
@@ -81,8 +86,7 @@ def announce(connection: Connection, request: Request, objection: Objection, ste
     }
     for address in request.contact.callbacks:
         put(connection, request.id, WEBHOOK, address, told)
-    # Of a copy the person hears by what it was made of.
-    if request.contact.email and request.mailed_at is not None and not objection.is_copy:
+    if request.contact.email and request.mailed_at is not None:
         letter = {"letter": "step", "language": request.contact.language, **told}
         put(connection, request.id, MAIL, request.contact.email, letter)
 

@@ -142,7 +142,7 @@ async def post_objection(
     site = site_of(request)
     contact = Contact(new.email.strip(), choose(request), tuple(new.callbacks))
     if credentials is None:
-        contact = _throttled(request, new.account, contact)
+        contact = _throttled(request, new, contact)
     given, known = await to_thread.run_sync(_ready, site, credentials, new, contact)
     made = await site.gathering.put(given)
     told = [_accepted(request, objection) for objection in made]
@@ -184,13 +184,13 @@ def get_objection(request: Request, number: Number) -> Status:
     )
 
 
-def _throttled(request: Request, account: str, contact: Contact) -> Contact:
+def _throttled(request: Request, new: NewObjection, contact: Contact) -> Contact:
     """Count a claim; return whom to write to, if there is a letter left for them today."""
     if contact.callbacks:
         raise HTTPException(403, "callbacks need a key; send `Authorization: Bearer KEY`")
     throttle = throttle_of(request)
     throttle.client(request)
-    if not throttle.may_claim(account):
+    if not throttle.may_claim(new.account, new.services):
         raise HTTPException(
             429,
             "many claims came for this account today, so nothing new is trained on it any more",

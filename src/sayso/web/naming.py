@@ -62,7 +62,10 @@ def resolve(connection: Connection, name: str) -> str:
             or_(
                 accounts.c.account.in_(ways),
                 accounts.c.person.in_(ways),
-                accounts.c.handle == said if "@" not in said else false(),
+                # Of DIDs alone: elsewhere anybody may be called so.
+                and_(accounts.c.handle == said, accounts.c.account.startswith("did:"))
+                if "@" not in said
+                else false(),
             )
         )
     ).all()

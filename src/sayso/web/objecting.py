@@ -34,8 +34,8 @@ def is_known(site: Site, name: str) -> bool:
 async def submit(site: Site, given: Given) -> list[Objection]:
     """Accept an objection; those that come at the same time are stored by one transaction.
 
-    A leading @ of the name is dropped. Where the contact has an e-mail address, the letter with
-    the link that confirms it is queued with the objection.
+    A leading @ of a claim's name is dropped. Where the contact has an e-mail address, the letter
+    with the link that confirms it is queued with the objection.
 
     Returns:
         One objection for each name and service; on the disk.
@@ -63,10 +63,15 @@ def ready(site: Site, given: Given) -> Given:
     contact = given.contact
     if contact.email:
         contact = msgspec.structs.replace(contact, email=checked_email(contact.email))
+    names = (given.name, *given.others)
+    if not given.confirmed_by:  # whoever is vouched for is called exactly as they are
+        names = tuple(canonical(site, name) for name in names)
     cleaned = msgspec.structs.replace(
         given,
-        name=canonical(site, given.name),
-        others=tuple(canonical(site, name) for name in given.others),
+        name=names[0],
+        others=names[1:],
+        # '*' says what all the others would, too.
+        services=(ALL_SERVICES,) if ALL_SERVICES in given.services else given.services,
         reason=given.reason.strip(),
         contact=contact,
     )

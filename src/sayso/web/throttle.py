@@ -5,6 +5,7 @@ those whom it is meant for. Whoever signs in is not counted at all. What is coun
 typed, never what is known here, so a refusal tells nothing about anybody.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from sayso.web.rates import Rates, client
 from sayso.workspace import Pseudonyms
 
 A_DAY: Final = 24 * 3600
+GUESSES_A_DAY: Final = 20
 
 
 class Throttle:
@@ -29,6 +31,7 @@ class Throttle:
         self._name = pseudonyms.name
         self._clients = Rates(settings.per_minute)
         self._accounts = Rates(settings.per_account_a_day, A_DAY)
+        self._guesses = Rates(GUESSES_A_DAY, A_DAY)
         self._mails = Rates(settings.mails_a_day, A_DAY)
 
     def client(self, request: Request) -> None:
@@ -39,9 +42,23 @@ class Throttle:
         """
         self._clients.take(client(request))
 
-    def may_claim(self, name: str) -> bool:
-        """Count a claim for an account, as it was typed; False if it has had enough today."""
-        return not self._accounts.wait(self._name("claimed", plain(name).lower()))
+    def may_claim(self, name: str, services: Iterable[str]) -> bool:
+        """Count a claim for an account, as it was typed; False if it has had enough today.
+
+        Of other services, or in other letters, it is another claim: who used up those that freeze
+        something else must not keep a person from freezing what is theirs.
+        """
+        scope = " ".join(sorted(set(services)))
+        return not self._accounts.wait(self._name("claimed", f"{plain(name)}\n{scope}"))
+
+    def may_guess(self, request: Request, number: str) -> bool:
+        """Count a try to name whose an objection is; False if there were enough of it today.
+
+        Raises:
+            HTTPException: 429; too many came from there.
+        """
+        self.client(request)
+        return not self._guesses.wait(self._name("guessed", number))
 
     def may_mail(self, address: str) -> bool:
         """Count a letter to an e-mail address; False if it has had enough today."""

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from sayso.rights import agents, claims
+from sayso.rights import agents, claims, contacts
 from sayso.rights.post import Post
 from sayso.settings import Mail, Settings, Webhooks
 from sayso.web.telling import Telling
@@ -94,3 +94,19 @@ def test_who_was_removed_is_not_called_any_more(
     controller.object(("controller_customer_id", "gone@forum"), status_callback_urls=[url])
     agents.remove(running.rights, "GONE")
     assert calls(running, ringing) == []
+
+
+def test_calls_do_not_tell_whether_an_address_is_known(
+    running: Running, http: httpx2.Client, ringing: Bell
+) -> None:
+    known = "known@mail.example"
+    with running.rights.writing() as connection:
+        contacts.put(connection, running.rights, "known@forum", known)
+    agent = Program(running, http, "CURIOUS", hosts=(ringing.host,))
+    url = f"http://{ringing.host}/told"
+    heard = []
+    for email in (known, "unknown@mail.example"):
+        asked = agent.object(email=email, status_callback=url).json()
+        agent.revoke(asked["request_id"])
+        heard.append(len(calls(running, ringing)))
+    assert heard[0] == heard[1] > 0

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from sayso.errors import UsageError
-from sayso.rights.objection import ALL_SERVICES, Given
+from sayso.rights.objection import ALL_SERVICES, MOST_OF_ONE_CLAIM, Given
 from sayso.rights.requests import Contact, checked_email
 from sayso.web import naming, objecting
 from sayso.web.languages import choose
@@ -71,6 +71,10 @@ async def receive(
     site = site_of(request)
     if scope == "some":
         errors |= _of_services(request, site, services)
+        if len(names) * len(services) > MOST_OF_ONE_CLAIM:
+            errors["services"] = translate(
+                request, "Please choose all services, or fewer, or name fewer accounts."
+            )
     errors |= address_problem(request, email)
     if not confirmed:
         errors["confirmed"] = translate(request, "Please confirm this.")
@@ -78,7 +82,8 @@ async def receive(
         return _form(request, errors, filled, 422)
     throttle = throttle_of(request)
     throttle.client(request)
-    if not all(throttle.may_claim(name) for name in names):
+    where = services if scope == "some" else (ALL_SERVICES,)
+    if not all(throttle.may_claim(name, where) for name in names):
         errors["accounts"] = translate(
             request,
             "Many objections came for one of these accounts today, so nothing new is trained on it "
@@ -91,7 +96,7 @@ async def receive(
         name=meant[0],
         others=meant[1:],
         typed=names,
-        services=services if scope == "some" else (ALL_SERVICES,),
+        services=where,
         reason=sentences.joined(request, reason, own_words),
         channel=CHANNEL,
         confirmed_by="",

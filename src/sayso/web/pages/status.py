@@ -11,6 +11,7 @@ from sayso.rights.objection import Objection
 from sayso.web.pages import cases
 from sayso.web.rendering import page, translate
 from sayso.web.site import site_of
+from sayso.web.throttle import throttle_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,9 +50,14 @@ def receipt_by_name(
     """Give the receipt to who knows whose objection it is: the receipt names the person."""
     site = site_of(request)
     objection = cases.find(site, number)
+    if not throttle_of(request).may_guess(request, number):
+        error = translate(
+            request, "Many names were tried for this objection today. Please try again tomorrow."
+        )
+        return _status(request, objection, error, 429)
     if not cases.is_named(site, objection, account):
         error = translate(request, "This is not the account that the objection is about.")
-        return _status(request, objection, error)
+        return _status(request, objection, error, 403)
     return paper(request, objection) if print else cases.file(objection.receipt, f"{number}.jws")
 
 
@@ -79,7 +85,7 @@ def _may_have(request: Request, objection: Objection) -> bool:
     return cases.sent_here(request, objection) or cases.owns(request, objection)
 
 
-def _status(request: Request, objection: Objection, error: str = "") -> Response:
+def _status(request: Request, objection: Objection, error: str = "", code: int = 200) -> Response:
     site = site_of(request)
     mine, own = cases.owns(request, objection), _may_have(request, objection)
     shown = cases.together(site, objection, named=own)
@@ -87,7 +93,7 @@ def _status(request: Request, objection: Objection, error: str = "") -> Response
     return page(
         request,
         "status.html",
-        status=403 if error else 200,
+        status=code,
         path=f"/object/{objection.number}",
         number=objection.number,
         address=request.url_for("status", number=objection.number),
