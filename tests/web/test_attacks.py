@@ -4,13 +4,12 @@ import json
 
 import httpx2
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from sayso.rights import ledger, objections, sessions, staff, suppressions, users
 from sayso.rights.objection import Objection
 from sayso.rights.sessions import Role
 from sayso.rights.tables import accounts
-from sayso.rights.tables import objections as table
 from tests.web.conftest import Running, add_account
 from tests.web.signing import sign_in
 
@@ -143,11 +142,3 @@ def test_what_the_staff_look_up_is_not_in_the_ledger(site: Running) -> None:
         told = [json.dumps(entry.body) for entry in ledger.read(connection)]
     assert told
     assert name not in "".join(told)
-
-
-def test_words_that_no_database_takes_are_refused(site: Running) -> None:
-    with site.browser() as browser:
-        assert claim(browser, "a\0b@forum").status_code in (400, 422)
-        assert claim(browser, VICTIM, reason="a\0b").status_code in (400, 422)
-    with site.rights.reading() as connection:
-        assert connection.execute(select(table)).all() == []

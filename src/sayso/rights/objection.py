@@ -133,8 +133,6 @@ class Given(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 f"more than {MOST_OF_ONE_CLAIM} objections at once", "name '*' for all services"
             )
-        if any("\0" in text for text in (self.name, *self.others, *self.typed, self.reason)):
-            raise UsageError("a text has a character that none may have", "leave out U+0000")
         if self.received_at is not None:
             _check_received(self.received_at)
 
