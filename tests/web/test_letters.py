@@ -72,7 +72,9 @@ def test_the_link_of_a_letter_confirms_and_each_step_is_told(site: Writing) -> N
     steps.removed(site.rights, bound.bound_seq)
     with site.rights.writing() as connection:
         deadlines.extend_in(connection, site.rights, made.number, 1, "Many at once.", "staff")
-    steps.cleared(site.rights, bound.bound_seq, "sayso-0123456789ab", "ab" * 32, complete=True)
+    steps.cleared(site.rights, bound.bound_seq, "sayso-0123456789ab", "ab" * 32, complete=False)
+    # Of the second model without them people hear by the last letter alone.
+    steps.cleared(site.rights, bound.bound_seq, "sayso-ba9876543210", "cd" * 32, complete=True)
     told = site.new_letters()
     assert [letter.partition("\n")[0] for letter in told] == [
         "Was wir von dir hatten, ist gelöscht",

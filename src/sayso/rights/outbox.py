@@ -66,10 +66,18 @@ def put(connection: Connection, request: str, kind: str, target: str, payload: o
     connection.execute(insert(outbox).values(row))
 
 
-def announce(connection: Connection, request: Request, objection: Objection, step: Step) -> None:
+def announce(
+    connection: Connection,
+    request: Request,
+    objection: Objection,
+    step: Step,
+    *,
+    again: bool = False,
+) -> None:
     """Queue the messages about a step, to whoever wants them.
 
-    Of a copy they hear by what it was made of: its own would tell that there is one.
+    Of a copy they hear by what it was made of: its own would tell that there is one. Programs hear
+    of each release without the person, people of the first: to them the next ones are `again`.
     """
     if objection.is_copy:
         return
@@ -86,7 +94,7 @@ def announce(connection: Connection, request: Request, objection: Objection, ste
     }
     for address in request.contact.callbacks:
         put(connection, request.id, WEBHOOK, address, told)
-    if request.contact.email and request.mailed_at is not None:
+    if request.contact.email and request.mailed_at is not None and not again:
         letter = {"letter": "step", "language": request.contact.language, **told}
         put(connection, request.id, MAIL, request.contact.email, letter)
 

@@ -121,13 +121,16 @@ def _note_all(rights: Rights, numbers: Sequence[str], wanted: list[tuple[str, st
         new = [step for step in signed if (step.number, step.state, step.release) not in there]
         if not new:
             return
+        before = {(number, state) for number, state, _ in there}
         connection.execute(insert(steps), [msgspec.structs.asdict(step) for step in new])
         of_number = {objection.number: objection for objection in _objections(connection, numbers)}
         listening = requests.listening(connection, {o.request for o in of_number.values()})
         for step in new:
             objection = of_number[step.number]
             if objection.request in listening:
-                outbox.announce(connection, listening[objection.request], objection, step)
+                again = (step.number, step.state) in before
+                request = listening[objection.request]
+                outbox.announce(connection, request, objection, step, again=again)
 
 
 def _open(rights: Rights, state: str, up_to: int) -> Iterator[Sequence[str]]:
