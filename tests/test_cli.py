@@ -112,6 +112,9 @@ def test_json_gives_one_object_for_every_verb(filled, tmp_path, run):
     assert taken_back["withdrawn_at"]
     assert set(run("objections", "--reasons", "--json").json) == {"de", "en"}
     assert run("verify-receipt", tmp_path / "receipt.jws", "--json").json["valid"] is True
+    told = run("verify-receipt", tmp_path / "receipt.jws").out
+    assert "\n  promised:\n    no record of this person" in told
+    assert not set("{}[]'") & set(told)
     assert set(run("policy", "list", "--json").json) == {"strict", "article"}
     assert run("policy", "show", "--json").json["name"] == "strict"
     assert run("policy", "diff", "article", "--json").json["changes"] == []

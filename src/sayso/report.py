@@ -249,8 +249,25 @@ def receipt(claims: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         out.print(
             "[green]valid[/green]:", Text(f"{claim.get('number')}, {claim.get('received_at')}")
         )
-        for key, value in claim.items():
-            out.print(f"  {key}: {value}", markup=False)
+        for line in _tree(claim, "  "):
+            out.print(line, markup=False)
+
+
+def _tree(value: object, pad: str) -> Iterator[str]:
+    """Yield the lines of nested values, each within its own name."""
+    match value:
+        case Mapping():
+            for name, inner in value.items():
+                if inner and isinstance(inner, Mapping | list):
+                    yield f"{pad}{name}:"
+                    yield from _tree(inner, pad + "  ")
+                else:
+                    yield f"{pad}{name}: {_plain(inner)}"
+        case list():
+            for inner in value:
+                yield from _tree(inner, pad)
+        case _:
+            yield f"{pad}{_plain(value)}"
 
 
 def verdict(found: Verdict, *, as_json: bool) -> None:
@@ -321,7 +338,7 @@ def plain(fields: Mapping[str, Any], as_json: bool) -> None:
 
 def _plain(value: object) -> str:
     match value:
-        case None | [] | ():
+        case None | "" | [] | ():
             return "–"
         case bool():
             return "yes" if value else "no"

@@ -4,6 +4,7 @@ File format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Names an
 adapter are those of llama.cpp's `convert_lora_to_gguf.py`.
 """
 
+import logging
 import mmap
 import os
 import struct
@@ -77,6 +78,7 @@ def write_lora(path: Path, base: Path, adapter: Mapping[str, tuple[Matrix, Matri
         raise MissingPartError(
             "the package `gguf` is not installed", "pip install 'sayso[train]'"
         ) from error
+    logging.getLogger("gguf").setLevel(logging.WARNING)  # it tells of each file it writes
 
     header = read_header(base)
     architecture = str(header.values.get("general.architecture", ""))
