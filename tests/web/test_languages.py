@@ -1,6 +1,7 @@
 """Both languages are complete, current, and given to who wants them."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sayso.rights.objection import SUGGESTED_REASONS
 from sayso.web import catalogues
 from sayso.web.languages import LANGUAGES, accepted, translations
-from sayso.web.rendering import duration
+from sayso.web.rendering import duration, environment
 from tests.web.conftest import Running
 
 
@@ -88,3 +89,9 @@ def test_durations() -> None:
     assert duration(3600, "de") == "1 Stunde"
     assert duration(86400 * 3, "en") == "3 days"
     assert translations("de").gettext("Chat") == "Chat"
+
+
+def test_what_came_on_a_day_has_no_hour() -> None:
+    shown = environment("de").from_string("{{ at | came }}")
+    assert shown.render(at=datetime(2026, 11, 25, tzinfo=UTC)) == "25. November 2026"
+    assert "09:30" in shown.render(at=datetime(2026, 11, 25, 9, 30, tzinfo=UTC))

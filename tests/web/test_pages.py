@@ -22,6 +22,10 @@ def test_chat_answers_without_scripts(site: Running) -> None:
     assert '<blockquote lang="de" dir="auto">Die Fähre fährt auch sonntags.' in page.text
     assert site.assistant.asked == [[{"role": "user", "content": "Wann fährt die <Fähre>?"}]]
     assert site.assistant.closed.is_set()
+    site.assistant.pieces = ["> The ferry & we\n", ">\n> @member-1"]
+    with site.browser() as browser:
+        page = browser.post("/", data={"question": "x"})
+    assert "<blockquote>The ferry &amp; we\n\n@member-1</blockquote>" in page.text
 
 
 def test_chat_without_a_question_shows_the_beginning(site: Running) -> None:

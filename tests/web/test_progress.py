@@ -89,6 +89,7 @@ def test_the_steps_of_an_objection(tmp_path: Path) -> None:
     assert board.progress("OBJ-1").steps_done == 3
     add(rights, "release", release_entry("r3", "full", received.seq))
     add(rights, "release", release_entry("r4", "full", received.seq))
+    add(rights, "release", release_entry("r4", "full", received.seq + 1))  # it is no other
     progress = board.progress("OBJ-1")
     assert (progress.gone_with, progress.rebuilt_with, progress.steps_done) == ("r2", "r3", 4)
     overview = board.overview()

@@ -27,6 +27,7 @@ def test_settings_are_for_who_is_signed_in(site: Running) -> None:
 def test_a_member_objects_for_all_services_and_it_is_in_effect(site: Running) -> None:
     with site.browser() as browser:
         token = sign_in(site, browser, "one", person="p:1")
+        assert "you need to type nothing" in browser.get("/object?lang=en").text
         before = browser.get(f"{AI}?lang=de").text
         assert before.count("darf genutzt werden") == 2
         assert "Dein Browser bittet schon darum" in before.partition('id="gpc"')[2]
@@ -38,6 +39,8 @@ def test_a_member_objects_for_all_services_and_it_is_in_effect(site: Running) ->
         assert (made.confirmed_by, made.channel) == ("member", "settings")
         assert made.reason == f"{SUGGESTED_REASONS['de'][3]} Danke."
         assert str(page.url).endswith(f"/object/{made.number}")
+        assert "p:1" not in page.text  # an id that the member may never have seen
+        assert 'href="/my-data">' in page.text.partition('id="receipt"')[2]
         assert made.receipt == browser.get(f"/object/{made.number}/receipt").text.strip()
         after = browser.get(f"{AI}?lang=en").text
         assert after.count("kept out since") == 2

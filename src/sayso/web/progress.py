@@ -174,7 +174,10 @@ class Board:
                 self._change(body["number"], due_at=datetime.fromisoformat(body["due_at"]))
             case "release":
                 release = Release(body["release"], body["kind"], at)
-                self._releases.append(release)
+                # One that is noted again, for objections that changed nothing in it, is no other.
+                last = self._releases[-1] if self._releases else None
+                if last is None or (last.name, last.kind) != (release.name, release.kind):
+                    self._releases.append(release)
                 # A release names the objections new in it; it heeds all up to its place.
                 for number, seq in list(self._open.items()):
                     if seq <= body["up_to"]:

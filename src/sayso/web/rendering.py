@@ -1,6 +1,6 @@
 """HTML from templates, in the reader's language."""
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 from functools import lru_cache
 from typing import Any, Final
 
@@ -44,9 +44,15 @@ def environment(language: str) -> Environment:
     def number(value: float) -> str:
         return format_decimal(value, locale=language)
 
-    made.filters |= {"moment": moment, "number": number}
+    def day(value: datetime) -> str:
+        return format_date(value, "long", locale=language)
+
+    def came(value: datetime) -> Markup | str:
+        # Of a letter only the day is known; it is kept as that day's first moment (UTC).
+        return moment(value) if value.astimezone(UTC).time() != time() else day(value)
+
+    made.filters |= {"moment": moment, "number": number, "day": day, "came": came}
     made.filters["percent"] = lambda share: format_percent(share, locale=language)
-    made.filters["day"] = lambda value: format_date(value, "long", locale=language)
     made.filters["duration"] = lambda seconds: duration(seconds, language)
     return made
 

@@ -23,6 +23,7 @@ FOLLOW_SECONDS = 0.1
 RESTART_SECONDS = 2.0
 # What is being sent when it ends goes out again after the next start, under the same name.
 ENDING_SECONDS = 5.0
+LETTING_GO_SECONDS = 30.0
 # Threads that write give the interpreter up at each statement, and would wait 5 ms to get it back.
 SWITCH_SECONDS = 0.0005
 log = logging.getLogger("sayso.serve")
@@ -89,8 +90,8 @@ def _keep_working(workspace: Workspace, stop: threading.Event) -> None:
             pass
         if stop.is_set():
             process.terminate()
-            process.join(ENDING_SECONDS)
-            process.kill()  # if it is in the middle of something: it goes on from there next time
+            process.join(LETTING_GO_SECONDS)
+            process.kill()
             process.join()
         else:
             log.error("the worker ended with code %s; starting another", process.exitcode)

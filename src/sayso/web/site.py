@@ -1,11 +1,12 @@
 """What all pages share: workspace, rights, the ledger's fold, and the assistant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Self
+from typing import Final, Self, TypeVar
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sayso.assistant.chat import Assistant
@@ -23,6 +24,9 @@ from sayso.web.progress import Board
 from sayso.web.resting import Resting
 from sayso.workspace import Workspace
 
+MOST_WAITING: Final = 100
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -38,6 +42,8 @@ class Site:
     # One writer at a time, in order of arrival: many at once would only wait for SQLite's lock,
     # whose waiters are not served in turn.
     writer: CapacityLimiter
+    # A training may hold the content for minutes: who waits for it must not take all threads.
+    turning: CapacityLimiter
     due: Resting[Due]
     messages: Resting[list[outbox.Overview]]
     statistics: Resting[Statistics]
@@ -75,6 +81,7 @@ class Site:
             meter=meter,
             gathering=Gathering(store, writer),
             writer=writer,
+            turning=CapacityLimiter(1),
             due=Resting(count_due),
             messages=Resting(count_messages),
             statistics=Resting(collect),
@@ -89,6 +96,19 @@ class Site:
     def release(self) -> str:
         """The served release's name; empty where there is none yet."""
         return self.answering.assistant.release
+
+
+async def in_turn(site: Site, work: Callable[[], _T]) -> _T:
+    """Do what waits for the lock of the content, one after the other.
+
+    Raises:
+        HTTPException: 503 with Retry-After; too many wait.
+    """
+    if site.turning.statistics().tasks_waiting >= MOST_WAITING:
+        raise HTTPException(
+            503, "too many wait; nothing of this request is stored", {"Retry-After": "30"}
+        )
+    return await to_thread.run_sync(work, limiter=site.turning)
 
 
 def site_of(request: Request) -> Site:

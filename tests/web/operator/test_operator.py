@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from sayso.rights import accesses, items, ledger, objections, suppressions
+from sayso.rights import accesses, claims, items, ledger, objections, suppressions
 from sayso.rights.database import now
 from sayso.rights.objection import ANSWER_WITHIN
 from sayso.rights.tables import objections as table
@@ -83,6 +83,7 @@ def test_auditors_read_everything_but_names_and_words(desk, browser):
         page = browser.get(f"/operator{path}")
         assert page.status_code == 200
         assert "auditor" in page.text
+        assert 'href="/operator/import"' not in page.text  # where there is nothing for them
         assert 'method="post" action="/operator' not in page.text
     since = head(desk)
     page = browser.get(f"/operator/objections/{made.number}").text
@@ -298,7 +299,8 @@ def test_a_record_in_doubt_is_looked_at_and_decided(desk, browser, captain):
         else:
             act = "mask" if "rows at" in text else "none"
         answer = browser.post(path, data={"csrf": captain, "act": act})
-        assert str(answer.url).endswith(f"/operator/review?done={act}")
+        assert str(answer.url).endswith("/operator/review?done=waits")
+        assert "takes effect once the objection is confirmed" in answer.text
         decided[key] = act
     with desk.rights.reading() as connection:
         found = items.of_objection(connection, made.number)
@@ -308,6 +310,9 @@ def test_a_record_in_doubt_is_looked_at_and_decided(desk, browser, captain):
     assert browser.get(f"/operator/review/{made.number}/{'0' * 15}1").status_code == 404
     assert browser.get(f"/operator/review/{made.number}/xyz").status_code == 422
     assert "Nothing waits" in browser.get(f"/operator/review?number={made.number}").text
+    claims.confirm(desk.rights, [made.number], "operator")
+    answer = browser.post(path, data={"csrf": captain, "act": decided[key]})
+    assert str(answer.url).endswith(f"/operator/review?done={decided[key]}")
 
 
 def test_who_stays_out_is_asked_added_and_removed_and_never_listed(desk, browser, captain):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from sayso.rights.requests import checked_email
 from sayso.web import naming
 from sayso.web.gathering import RETRY_AFTER_SECONDS
 from sayso.web.objecting import LONGEST_NAME
-from sayso.web.site import Site, site_of
+from sayso.web.site import Site, in_turn, site_of
 from sayso.web.throttle import throttle_of
 
 LONGEST_CALLED: Final = 200
@@ -120,7 +121,7 @@ async def revoke(site: Site, asked: AgentRequest) -> Standing:
 
     if await to_thread.run_sync(stands):
         # As `erase.withdraw`: what was objected to goes before anything may come again.
-        await to_thread.run_sync(erase.erase, site.workspace)
+        await in_turn(site, partial(erase.erase, site.workspace))
     return await _write(site, work)
 
 

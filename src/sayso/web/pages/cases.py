@@ -18,6 +18,8 @@ from sayso.web.signin import signed_in
 from sayso.web.site import Site, site_of
 
 COOKIE: Final = "receipt"
+# Here nobody types whose objection it is: the person's own id would tell them nothing.
+UNTYPED: Final = ("settings", "my data", "embedded page")
 A_DAY: Final = 24 * 3600
 _NUMBER: Final = re.compile(objecting.NUMBER)
 # Of several objections together, the state that most is missing in is that of all.
@@ -25,7 +27,10 @@ _FROM_LEAST: Final = ("pending", "confirmed", "closed", "withdrawn", "lapsed")
 
 
 class Case(Struct, frozen=True):
-    """One objection and its steps; `name` is as it was typed, '' for whom that is not shown to."""
+    """One objection and its steps.
+
+    `name` is as it was typed; '' where nobody typed one, and for whom that is not shown to.
+    """
 
     objection: Objection
     taken: tuple[Step, ...]
@@ -101,7 +106,7 @@ def together(site: Site, objection: Objection, *, named: bool) -> Together:
             Case(
                 each,
                 tuple(steps.of(connection, each.number)),
-                name_of(site, each) if named else "",
+                name_of(site, each) if named and each.channel not in UNTYPED else "",
             )
             for each in (objection, *others)
         )

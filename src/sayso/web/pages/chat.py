@@ -36,6 +36,9 @@ async def ask(request: Request, question: Annotated[str, Form()] = "") -> Respon
 async def _answer(request: Request, question: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": question}]
     async with site_of(request).answering.answer(messages, Options()) as reply:
-        text = "".join([piece async for piece in reply])
+        lines = "".join([piece async for piece in reply]).splitlines()
+        # What is quoted comes as Markdown, which the page's script would render.
+        quoted = bool(lines) and all(line.startswith(">") for line in lines)
+        text = "\n".join(line.removeprefix(">").strip() if quoted else line for line in lines)
         sources = [(handle(source), source) for source in reply.sources]
-        return {"text": text, "sources": sources, "release": reply.release}
+        return {"text": text, "quoted": quoted, "sources": sources, "release": reply.release}

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated, Any, Final
 
 import msgspec
-from anyio import to_thread
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
@@ -18,7 +17,7 @@ from sayso.web.languages import choose
 from sayso.web.pages import cases, sentences
 from sayso.web.pages.objection import CHANNEL, address_problem
 from sayso.web.rendering import page, translate
-from sayso.web.site import site_of
+from sayso.web.site import in_turn, site_of
 from sayso.web.throttle import throttle_of
 
 KINDS: Final = ("named", "quoted", "shown")
@@ -96,8 +95,9 @@ async def receive(
         contact=Contact(email=heard, language=choose(request)),
     )
     try:
-        made = await to_thread.run_sync(
-            partial(_accept, request, given, account, name, naming.listed(context), addresses)
+        made = await in_turn(
+            site_of(request),
+            partial(_accept, request, given, account, name, naming.listed(context), addresses),
         )
     except UsageError:
         # What is left to be wrong is a name that could be anybody's.

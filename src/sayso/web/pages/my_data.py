@@ -23,16 +23,15 @@ from sayso.web.pages import holdings
 from sayso.web.rates import Rates
 from sayso.web.rendering import page
 from sayso.web.signin import SignedIn, check_csrf, require
-from sayso.web.site import Site, site_of
+from sayso.web.site import Site, in_turn, site_of
 
 PATH: Final = "/my-data"
 CHANNEL: Final = "my data"
 ACTS_PER_MINUTE: Final = 60
 DOWNLOADS_PER_MINUTE: Final = 6
 AT_ONCE: Final = 1 << 17  # bytes of a copy that are sent together
-# Reading all records of somebody takes a core; waiting for the lock of the content takes a thread.
+# Reading all records of somebody takes a core.
 LOOKING: Final = CapacityLimiter(2)
-TURNING: Final = CapacityLimiter(1)
 router = APIRouter(include_in_schema=False, prefix=PATH)
 
 
@@ -96,7 +95,8 @@ async def take_out(
 ) -> Response:
     """Take one record of the member out of training: an objection to it, in effect at once."""
     signed, key = _act(request, csrf, record)
-    await to_thread.run_sync(_take_out, site_of(request), signed.person, key, limiter=TURNING)
+    site = site_of(request)
+    await to_thread.run_sync(_take_out, site, signed.person, key, limiter=site.writer)
     return _back(record, "out", service=service, verdict=verdict, after=after)
 
 
@@ -112,7 +112,7 @@ async def put_back(
     """Let one record of the member train again, as the rules allow."""
     signed, key = _act(request, csrf, record)
     work = partial(_put_back, site_of(request), signed.person, key)
-    found = await to_thread.run_sync(work, limiter=TURNING)
+    found = await in_turn(site_of(request), work)
     done = "back" if found else "none"
     return _back(record, done, service=service, verdict=verdict, after=after)
 

@@ -111,7 +111,8 @@ def standing(site: Site, person: str) -> tuple[list[Standing], list[Objection]]:
         if objection.stands and objection.about == OWN and cases.is_number(objection.number)
     ]
     with site.rights.reading() as connection:
-        theirs = people.find(connection, person)
+        # Exactly this person's: an account may be called what somebody else's id is.
+        theirs = [each for each in people.find(connection, person) if each.person == person]
     ordered = sorted(theirs, key=lambda account: (account.service, account.account))
     found = [
         Standing(

@@ -9,12 +9,12 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from sayso.corpus import erase
-from sayso.rights import claims
+from sayso.rights import claims, objections
 from sayso.rights.objection import Objection
 from sayso.web.pages import cases
 from sayso.web.rendering import page
 from sayso.web.signin import check_csrf
-from sayso.web.site import site_of
+from sayso.web.site import Site, in_turn, site_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +41,7 @@ async def withdraw(request: Request, number: str, csrf: Annotated[str, Form()] =
     objection = await to_thread.run_sync(_own, request, number, csrf)
     if objection.stands:
         # Erasing comes first and may take a while: receipts must not wait for it.
-        await to_thread.run_sync(erase.withdraw, site.workspace, number)
+        await in_turn(site, partial(_withdraw, site, number))
     return RedirectResponse(f"/object/{number}", 303)
 
 
@@ -59,6 +59,12 @@ async def claim(request: Request, number: str, csrf: Annotated[str, Form()] = ""
     work = partial(claims.confirm, site.rights, theirs, "member")
     await to_thread.run_sync(work, limiter=site.writer)
     return RedirectResponse(f"/object/{number}", 303)
+
+
+def _withdraw(site: Site, number: str) -> None:
+    found = objections.find(site.rights, number)
+    if found is not None and found.stands:  # the button may have been pressed twice
+        erase.withdraw(site.workspace, number)
 
 
 def _own(request: Request, number: str, csrf: str) -> Objection:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from sayso.errors import SaysoError, UsageError
 from sayso.rights import contacts, keyed, once, users
 from sayso.rights.database import Rights, now
+from sayso.rights.requests import checked_email
 from sayso.rights.sessions import Role
 from sayso.rights.users import User
 from sayso.settings import Oidc
@@ -205,16 +206,29 @@ def vouched(settings: Oidc, claims: dict[str, Any]) -> Vouched:
         if not plain or not 0 < len(str(text)) <= LONGEST:
             raise ProviderError("the service does not say whose account it is")
     said = claims.get(settings.role_claim) if settings.role_claim else None
-    values = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
+    listed = said if isinstance(said, list) else [said]
+    values = {each for each in listed if isinstance(each, str)}
     role: Role = "member"
     if values & set(settings.operators):
         role = "operator"
     elif values & set(settings.auditors):
         role = "auditor"
-    email = claims.get("email")
-    checked_by_them = claims.get("email_verified") is True and isinstance(email, str)
     account = settings.account.replace("{claim}", str(name))
-    return Vouched(str(subject), account, role, str(email) if checked_by_them else "")
+    return Vouched(str(subject), account, role, _address(claims))
+
+
+def _address(claims: dict[str, Any]) -> str:
+    """Return the address that the provider has checked, as those who claim have it; '' for none.
+
+    Written otherwise it would be hashed as somebody else's, or as nobody's.
+    """
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str):
+        return ""
+    try:
+        return checked_email(email)
+    except UsageError:
+        return ""
 
 
 def checked(settings: Oidc) -> Oidc:

@@ -1,7 +1,7 @@
 """How often somebody may try to sign in, and what the ledger learns of it.
 
-Tries are counted by name and by address, both as pseudonyms and in memory alone. A name that
-nobody has is counted, and noted, like any other.
+Tries are counted by name and address, by address, and by name, all as pseudonyms and in memory
+alone. A name that nobody has is counted, and noted, like any other.
 """
 
 from typing import Final
@@ -12,6 +12,7 @@ from sayso.web.rates import Rates
 
 A_QUARTER: Final = 15 * 60
 NOTES_A_MINUTE: Final = 60
+EVERYWHERE: Final = 5  # times as many tries for a name from everywhere as from one address
 
 
 class Tries:
@@ -25,6 +26,8 @@ class Tries:
         settings = rights.workspace.settings.sign_in
         self._rights = rights
         self._names = Rates(settings.per_name, A_QUARTER)
+        # More than one address may try: else it could keep somebody from signing in.
+        self._everywhere = Rates(EVERYWHERE * settings.per_name, A_QUARTER)
         self._clients = Rates(settings.per_address, A_QUARTER)
         # However many try: the ledger grows no faster, and says how many it left out.
         self._notes = Rates(NOTES_A_MINUTE)
@@ -38,7 +41,10 @@ class Tries:
             client: of `rates.client`.
         """
         known = accesses.pseudonym(self._rights, name)
-        return self._clients.wait(client) or (self._names.wait(known) if name else 0)
+        wait = self._clients.wait(client)
+        if wait or not name:
+            return wait
+        return self._names.wait(f"{known} {client}") or self._everywhere.wait(known)
 
     def succeeded(self, name: str, old_token: str) -> str:
         """Begin a session and return its token; the one that the browser had before ends."""

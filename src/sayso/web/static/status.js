@@ -16,6 +16,7 @@ async function look() {
       const fresh = page.getElementById("progress");
       if (response.ok && fresh && fresh.dataset.mark !== shown.dataset.mark) {
         renew(shown, fresh);
+        renameModel(page);
         wait = SHORTEST_MS;
       }
     } catch {
@@ -24,6 +25,12 @@ async function look() {
     wait = Math.min(wait * 1.4, LONGEST_MS);
   }
   setTimeout(look, wait);
+}
+
+/** Say in the footer which model answers now. */
+function renameModel(page) {
+  const there = document.querySelector("footer code"), now = page.querySelector("footer code");
+  if (there && now) there.textContent = now.textContent;
 }
 
 /** Show what is new, and leave unfolded what was unfolded. */

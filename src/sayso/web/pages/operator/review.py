@@ -14,7 +14,7 @@ from sayso.web.site import site_of
 
 router = APIRouter(prefix="/operator/review")
 Key = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
-DONE: Final = items.ACTS
+DONE: Final = (*items.ACTS, "waits")
 
 
 @router.get("")
@@ -62,7 +62,8 @@ async def decide(
     except UsageError as error:
         problem = door.problem_of(error)
         return await door.write(request, _shown, request, number, int(key, 16), problem)
-    return door.back(f"/review?done={act}")
+    done = "waits" if find(site, number).state == "pending" else act
+    return door.back(f"/review?done={done}")
 
 
 def _shown(request: Request, number: str, key: int, problem: str = "") -> Response:
