@@ -323,7 +323,11 @@ class SignIn(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 14.0
     per_name: Annotated[
         int,
-        Meta(ge=0, description="Passwords tried for one name in a quarter hour; 0 = any number."),
+        Meta(
+            ge=0,
+            description="Passwords tried for one name from one address in a quarter hour, and five "
+            "times as many from everywhere; 0 = any number.",
+        ),
     ] = 20
     per_address: Annotated[
         int,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from sayso.content.record import Record
-from sayso.rights import database, people
+from sayso.rights import database, objections, people
 from sayso.rights.database import signed, unsigned
 
 AGES = ("adult", "minor", "unknown")
@@ -68,6 +68,28 @@ def test_a_person_is_found_by_id_or_by_any_account(town):
             assert sorted(a.account for a in found) == ["one@gallery", "one@square"]
         assert people.find(connection, "nobody") == []
         assert people.find(connection, "") == []
+
+
+def test_an_account_takes_along_who_was_linked_to_it(town):
+    town.posts("old@square")
+    town.told("old@square", moved_to="new@square")
+    town.told("old@square", person="p:1")
+    assert town.account("new@square").person == "p:1"
+    objections.receive(town.rights, "old@square")
+    assert town.covered("old@square", "new@square") == ["old@square", "new@square"]
+
+
+def test_who_is_linked_to_an_account_is_linked_to_whose_it_is(town):
+    town.told("old@square", person="p:1")
+    town.told("new@square", person="old@square")
+    assert town.account("new@square").person == "p:1"
+
+
+def test_what_is_said_of_an_account_again_copies_no_objection_again(town):
+    objections.receive(town.rights, "one@square")
+    for _ in range(3):
+        town.told("one@square", person="one")
+    assert len(objections.list_all(town.rights)) == 2
 
 
 def test_the_operators_word_counts_only_where_nothing_is_known(town):

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from sayso.rights import objections, statistics, steps
 from sayso.rights.database import now
+from sayso.rights.objection import Given
 from sayso.rights.statistics import FEWEST, protected
 from sayso.rights.tables import objections as table
 
@@ -97,3 +98,14 @@ def test_of_fewer_than_five_nothing_is_told(town):
     assert found.stopped.median is None
     assert found.in_time is None
     assert found.overdue.few
+
+
+def test_a_service_that_may_be_one_persons_is_not_named(town):
+    for number in range(6):
+        objections.receive(town.rights, f"member-{number}@square", services=["square"])
+    objections.receive(town.rights, "me@one.example", services=["one.example"])
+    claim = Given(name="me@one.example", services=("one.example",), confirmed_by="")
+    objections.receive_all(town.rights, [claim] * 8)  # to see whether there was one
+    with town.rights.reading() as connection:
+        told = statistics.collect(connection, now()).by_service
+    assert "one.example" not in {cell.name for cell in told}

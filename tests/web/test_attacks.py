@@ -1,15 +1,19 @@
 """Attempts to object for somebody else, to learn of others, and to flood; each must fail."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 from sqlalchemy import insert
 
-from sayso.rights import ledger, objections, sessions, staff, suppressions, users
+from sayso.rights import ledger, objections, receipts, sessions, staff, suppressions, users
 from sayso.rights.objection import Objection
 from sayso.rights.sessions import Role
 from sayso.rights.tables import accounts
+from sayso.settings import Oidc
+from sayso.web.signin.oidc import vouched
+from sayso.web.signin.trying import Tries
 from tests.web.conftest import Running, add_account
 from tests.web.signing import sign_in
 
@@ -142,3 +146,55 @@ def test_what_the_staff_look_up_is_not_in_the_ledger(site: Running) -> None:
         told = [json.dumps(entry.body) for entry in ledger.read(connection)]
     assert told
     assert name not in "".join(told)
+
+
+def from_elsewhere(site: Running, host: str) -> httpx2.Client:
+    """A client at another address of this machine."""
+    transport = httpx2.HTTPTransport(local_address=host)
+    return httpx2.Client(base_url=site.address, transport=transport, timeout=20)
+
+
+def test_one_address_keeps_nobody_from_signing_in(site: Running) -> None:
+    limits = site.workspace.settings.sign_in
+    tries = Tries(site.rights)
+    for _ in range(10 * limits.per_address):
+        tries.wait("captain", "somewhere")
+    assert tries.wait("captain", "somewhere")
+    assert not tries.wait("captain", "elsewhere")
+    # However many addresses try, it ends.
+    assert [tries.wait("captain", str(n)) > 0 for n in range(200)].count(False) < 100
+
+
+def test_who_waits_for_a_training_does_not_stop_the_pages(site: Running) -> None:
+    form = {"links": "https://forum.example/t/1", "confirmed": "true"}
+
+    def object_from(host: str) -> int:
+        with from_elsewhere(site, host) as browser:
+            return browser.post("/object/depicted", data=form).status_code
+
+    with ThreadPoolExecutor(48) as pool, site.browser() as browser:
+        with site.workspace.lock("content", wait=True):
+            sent = [pool.submit(object_from, f"127.0.0.{2 + n % 3}") for n in range(48)]
+            assert {browser.get("/healthz").status_code for _ in range(100)} == {200}
+        assert {each.result() for each in sent} == {303}
+
+
+def test_a_receipt_says_whether_anybody_showed_whose_it_is(site: Running) -> None:
+    key = site.workspace.keys / "receipts.pub.jwk"
+    with site.browser() as anybody, site.service() as service:
+        for browser, by in ((anybody, ""), (service, "service")):
+            said = receipts.verify(claim(browser, VICTIM).json()["receipt"], key)
+            assert said["confirmed_by"] == by
+
+
+def test_an_address_of_a_service_is_the_one_that_people_type() -> None:
+    settings = Oidc(account="{claim}@forum", role_claim="groups", operators=("staff",))
+    told = {"sub": "1", "preferred_username": "member-1", "email_verified": True}
+    told |= {"groups": [{"name": "staff"}]}
+    # The first letter is a Kelvin sign, which is a k to who writes it in small letters.
+    for email, wanted in (
+        ("\u212aate@mail.example", ""),
+        ("kate@b\u00fccher.example", "kate@xn--bcher-kva.example"),
+    ):
+        found = vouched(settings, told | {"email": email})
+        assert (found.email, found.role) == (wanted, "member")

@@ -138,7 +138,7 @@ def _new(
         evidence=given.evidence,
         receipt="",
     )
-    told = msgspec.structs.asdict(objection)
+    told = msgspec.structs.asdict(objection) | {"confirmed_by": given.confirmed_by}
     if not given.confirmed_by:
         # Whoever only claims to be somebody must not learn from the receipt who has this account.
         told["person"] = typed

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 from msgspec import Struct
 from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
@@ -83,6 +84,11 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
 def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate) -> None:
     """Take over what an account update says; its empty fields change nothing."""
     row = connection.execute(select(accounts).where(accounts.c.account == change.account)).first()
+    if change.person not in ("", change.account):
+        # Whoever is linked to an account is linked to whose it is.
+        named = select(accounts.c.person).where(accounts.c.account == change.person)
+        person = connection.scalar(named) or change.person
+        change = msgspec.structs.replace(change, person=person)
     values: dict[str, object] = {
         name: value
         for name in ("service", "person", "handle", "kind", "age_band", "state")
@@ -114,6 +120,10 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         )
     person = change.person or (row.person if row else change.account)
     if change.person:
+        # Who was linked to this account goes along: it is the same person under another id.
+        theirs = accounts.c.person == change.account
+        if change.person != change.account:
+            connection.execute(update(accounts).where(theirs).values(person=change.person))
         _carry_objections(connection, {change.account, row.person if row else ""}, person)
         _carry_suppressions(connection, signed(pseudonyms.number("account", change.account)))
     if change.moved_to:
@@ -170,28 +180,23 @@ def left(connection: Connection, names: Iterable[str]) -> tuple[set[int], set[in
     return gone, minors
 
 
-def _carry_objections(connection: Connection, before: set[str], person: str) -> None:
-    """Let objections under an account's earlier names hold for the person it belongs to now."""
-    standing = select(objections).where(
-        objections.c.person.in_(before - {person}), objections.c.withdrawn_at.is_(None)
-    )
-    for made in connection.execute(standing).all():
-        _copy(connection, made, person)
-
-
 def carry_objections(connection: Connection, names: set[str], account: str) -> None:
     """Let objections under names hold for an account's person, too; once, however often called."""
     row = connection.execute(select(accounts.c.person).where(accounts.c.account == account)).first()
-    person = account if row is None else row.person
+    _carry_objections(connection, names, account if row is None else row.person)
+
+
+def _carry_objections(connection: Connection, names: set[str], person: str) -> None:
     theirs = select(objections.c.number).where(objections.c.person == person)
     there = {number.partition(COPY_MARK)[0] for number in connection.scalars(theirs)}
     standing = select(objections).where(
-        objections.c.person.in_(names),
+        objections.c.person.in_(names - {person}),
         objections.c.withdrawn_at.is_(None),
         objections.c.state != "lapsed",
     )
     for made in connection.execute(standing).all():
-        if made.number.partition(COPY_MARK)[0] not in there:
+        if (root := made.number.partition(COPY_MARK)[0]) not in there:
+            there.add(root)
             _copy(connection, made, person)
             note_change(connection, "objections")
 

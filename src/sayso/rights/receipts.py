@@ -88,6 +88,8 @@ def objection_claims(objection: dict[str, Any], controller: str) -> dict[str, An
         "person": objection["person"],
         "services": services,
         "about": objection["about"],
+        # '' = nobody yet: anybody could have typed the person's name.
+        "confirmed_by": objection["confirmed_by"],
         "reason": objection["reason"],
         "received_at": received,
         "answer_due_at": due,

@@ -17,6 +17,7 @@ from sayso.rights.tables import objections, steps
 
 # What is told of fewer people is told of each of them.
 FEWEST: Final = 5
+OTHERS: Final = "other services"
 _AT_ONCE: Final = 1000
 
 
@@ -64,7 +65,8 @@ def collect(connection: Connection, at: datetime) -> Statistics:
         received += 1
         months[f"{row.received_at:%Y-%m}"] += 1
         channels[row.channel] += 1
-        services[row.service] += 1
+        # Of claims anybody can make as many as it takes to see who else is there.
+        services[row.service] += row.state == "confirmed"
         for seconds, moment in ((stopped, row.stopped), (gone, row.gone), (cleared, row.closed)):
             if moment is not None:
                 seconds.append((moment - row.received_at).total_seconds())
@@ -78,7 +80,7 @@ def collect(connection: Connection, at: datetime) -> Statistics:
         received=received,
         by_month=protected(months),
         by_channel=protected(channels),
-        by_service=protected(services),
+        by_service=protected(_together(services)),
         stopped=_times(stopped),
         gone=_times(gone),
         cleared=_times(cleared),
@@ -114,6 +116,12 @@ def _rows(connection: Connection) -> Iterable[_Row]:
     with connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as rows:
         for row in rows:
             yield _Row(**dict(zip(_Row.__struct_fields__, row, strict=True)))
+
+
+def _together(services: Counter[str]) -> dict[str, int]:
+    """Put services with few objections together: the name of one may be a person's own domain."""
+    shown = {name: count for name, count in services.items() if count >= FEWEST}
+    return shown | {OTHERS: rest} if (rest := services.total() - sum(shown.values())) else shown
 
 
 def protected(counts: Mapping[str, int]) -> tuple[Cell, ...]:
