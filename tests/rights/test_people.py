@@ -27,6 +27,12 @@ def test_records_without_author_make_no_account(town):
     assert people.frame(town.rights).is_empty()
 
 
+def test_an_author_whom_no_database_can_spell_is_known_the_second_time(town):
+    for _ in range(2):
+        town.posts("member\0one", age_band="adult")
+    assert len(people.frame(town.rights)) == 1
+
+
 def test_an_update_changes_what_it_says_and_nothing_else(town):
     town.told("member-1@square", person="member-1", kind="bot", state="private")
     town.told("member-1@square", age_band="adult")

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import polars as pl
@@ -19,6 +19,7 @@ from sayso.workspace import Pseudonyms
 AGE_BY_SERVICE = "service"
 AGE_BY_OPERATOR = "operator's attestation"
 MINOR: Final = "minor"
+_T = TypeVar("_T")
 _AT_ONCE: Final = 10_000  # databases take a limited number of parameters in one statement
 
 
@@ -45,7 +46,7 @@ def note_authors(connection: Connection, pseudonyms: Pseudonyms, records: list[R
     for record in records:
         if record.age_band and ages.get(record.author) != MINOR:
             ages[record.author] = record.age_band
-    known = _existing(connection, seen)
+    known = _existing(connection, pseudonyms, seen)
     fresh = [r for account, r in seen.items() if account not in known]
     if fresh:
         connection.execute(
@@ -324,18 +325,25 @@ def frame(rights: Rights) -> pl.DataFrame:
     )
 
 
-def _existing(connection: Connection, names: Iterable[str]) -> dict[str, str]:
+def _existing(
+    connection: Connection, pseudonyms: Pseudonyms, names: Iterable[str]
+) -> dict[str, str]:
+    """Return the age bands of those of these accounts that are known.
+
+    By their pseudonyms: a database may not give back every character of a name.
+    """
+    of_key = {signed(pseudonyms.number("account", name)): name for name in names}
     found = {}
-    for some in _some(names):
-        query = select(accounts.c.account, accounts.c.age_band)
-        rows = connection.execute(query.where(accounts.c.account.in_(some)))
-        found.update({row.account: row.age_band for row in rows})
+    for some in _some(of_key):
+        query = select(accounts.c.key, accounts.c.age_band)
+        rows = connection.execute(query.where(accounts.c.key.in_(some)))
+        found.update({of_key[row.key]: row.age_band for row in rows})
     return found
 
 
-def _some(names: Iterable[str]) -> Iterator[list[str]]:
-    """Yield names as many at a time as a statement may hold."""
-    wanted = list(names)
+def _some(things: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield as many at a time as a statement may hold."""
+    wanted = list(things)
     for start in range(0, len(wanted), 500):
         yield wanted[start : start + 500]
 

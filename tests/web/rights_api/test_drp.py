@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import httpx2
 import msgspec
@@ -147,8 +148,7 @@ def test_an_address_is_confirmed_lapses_and_is_withdrawn_with_all_its_accounts(
         contacts.put(connection, running.rights, member, email)
 
     def states(asked: dict[str, str]) -> tuple[str, set[str]]:
-        (objection,) = of(running.rights, member)[-1:]
-        found = objections.of_request(running.rights, objection.request)
+        found = objections.of_request(running.rights, UUID(asked["request_id"]).hex)
         said = agent.status(asked["request_id"]).json()["status"]
         return said, {o.state if o.stands else "over" for o in found}
 
