@@ -7,6 +7,7 @@ deletion interrupts whatever trains: the release without it comes first.
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -98,7 +99,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     stop = stop or threading.Event()
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides when to end
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: _end(stop))
     os.nice(10)  # answers come before training
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     workspace = Workspace.open(home)
@@ -131,6 +132,13 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
                 log.error("training failed: %s. %s", error.problem, error.hint)  # noqa: TRY400
                 done = seen
         stop.wait(POLL_SECONDS)
+
+
+def _end(stop: threading.Event) -> None:
+    """End now, wherever it is: what is half done is done again after the next start."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stop.set()
+    sys.exit(0)
 
 
 def step(

@@ -285,7 +285,7 @@ abouts = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=200,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
