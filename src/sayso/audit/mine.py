@@ -66,8 +66,7 @@ def member(rights: Rights, person: str) -> Member:
         return Member("", (), (), frozenset(), frozenset())
     made = tuple(objections.of_person(rights, person))
     with rights.reading() as connection:
-        # Exactly this person's: an account may be called what somebody else's id is.
-        theirs = [each for each in people.find(connection, person) if each.person == person]
+        theirs = people.of_person(connection, person)
         keys = [signed(account.key) for account in theirs]
         kept = select(suppressions.c.key).where(suppressions.c.key.in_(keys))
         suppressed = {unsigned(key) for key in connection.scalars(kept)}

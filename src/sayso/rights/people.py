@@ -258,6 +258,12 @@ def find(connection: Connection, name: str) -> list[Account]:
     return [_account(row) for row in rows]
 
 
+def of_person(connection: Connection, person: str) -> list[Account]:
+    """Return the accounts of exactly this person: one may be called what somebody's id is."""
+    rows = connection.execute(select(accounts).where(accounts.c.person == person))
+    return [_account(row) for row in rows]
+
+
 def persons(connection: Connection, names: Collection[str]) -> dict[str, str]:
     """Return the persons that these names mean, ids or accounts; unknown names are left out."""
     found: dict[str, str] = {}

@@ -86,15 +86,6 @@ def canonical(site: Site, name: str) -> str:
     return bare if bare and bare != name and not is_known(site, name) else name
 
 
-def is_about(site: Site, objection: Objection, name: str) -> bool:
-    """Whether a name is the objection's person, or one of their accounts."""
-    name = canonical(site, name)
-    if name == objection.person:
-        return True
-    with site.rights.reading() as connection:
-        return any(a.person == objection.person for a in people.find(connection, name))
-
-
 def token(site: Site, number: str) -> str:
     """Return what the browser that sent an objection keeps, to get its receipt again."""
     return site.workspace.pseudonyms.name("receipt", number)

@@ -24,6 +24,8 @@ from sayso.web.objecting import LONGEST_NAME
 from sayso.web.site import Site, in_turn, site_of
 from sayso.web.throttle import throttle_of
 
+# The right that may be exercised, as both protocols call it.
+OBJECT: Final = "object:ai-training"
 LONGEST_CALLED: Final = 200
 MOST_CALLBACKS: Final = 5
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")

@@ -1,15 +1,11 @@
 """What a request of the Data Rights Protocol asks for, and whom it names (sections 2.01, 3.04)."""
 
-from typing import Final
-
 from msgspec import Struct, field
 
 from sayso.rights.agent_requests import Named
 from sayso.rights.agents import Agent
 from sayso.web.agents import asking
 from sayso.web.site import Site
-
-OBJECT: Final = "object:ai-training"
 
 
 class Exercise(Struct, frozen=True):

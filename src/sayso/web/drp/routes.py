@@ -21,10 +21,11 @@ from sayso.rights.agent_requests import (
 )
 from sayso.rights.agents import Agent
 from sayso.web.agents import asking
+from sayso.web.agents.asking import OBJECT
 from sayso.web.agents.calling import LONGEST_BODY, TOKEN, address, caller, rates_of
 from sayso.web.bodies import whole
 from sayso.web.drp import messages, status
-from sayso.web.drp.asked import OBJECT, Exercise, accounts_of
+from sayso.web.drp.asked import Exercise, accounts_of
 from sayso.web.drp.messages import DrpError, Message
 from sayso.web.drp.status import ExerciseStatus
 from sayso.web.rates import client

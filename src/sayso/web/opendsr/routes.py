@@ -19,6 +19,7 @@ from sayso.rights.agents import Agent
 from sayso.rights.database import now
 from sayso.rights.objection import OLDEST
 from sayso.web.agents import asking
+from sayso.web.agents.asking import OBJECT
 from sayso.web.agents.calling import LONGEST_BODY, TOKEN, address, caller
 from sayso.web.bodies import whole
 from sayso.web.opendsr import certificate, status
@@ -26,7 +27,6 @@ from sayso.web.opendsr.asked import Asked, read
 from sayso.web.opendsr.status import RequestStatus
 from sayso.web.site import Site, site_of
 
-OBJECT: Final = "object:ai-training"
 PREFIX: Final = "/opendsr"
 # Section 3.4: addresses begin with the version; without one, it is the newest.
 PREFIXES: Final = (PREFIX, f"{PREFIX}/v3", f"{PREFIX}/v2")

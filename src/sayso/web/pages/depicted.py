@@ -15,7 +15,8 @@ from sayso.rights.requests import Contact
 from sayso.web import naming, objecting
 from sayso.web.languages import choose
 from sayso.web.pages import cases, sentences
-from sayso.web.pages.objection import CHANNEL, address_problem
+from sayso.web.pages.checks import address_problem
+from sayso.web.pages.objection import CHANNEL
 from sayso.web.rendering import page, translate
 from sayso.web.site import in_turn, site_of
 from sayso.web.throttle import throttle_of

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from sayso.errors import UsageError
 from sayso.rights.objection import ALL_SERVICES, MOST_OF_ONE_CLAIM, Given
-from sayso.rights.requests import Contact, checked_email
+from sayso.rights.requests import Contact
 from sayso.web import naming, objecting
 from sayso.web.languages import choose
-from sayso.web.pages import cases, sentences
+from sayso.web.pages import cases, checks, sentences
 from sayso.web.rendering import page, translate
 from sayso.web.site import Site, site_of
 from sayso.web.throttle import throttle_of
@@ -69,13 +68,12 @@ async def receive(
             request, "Please name at most %(count)s accounts.", count=naming.MOST_NAMES
         )
     site = site_of(request)
-    if scope == "some":
-        errors |= _of_services(request, site, services)
-        if len(names) * len(services) > MOST_OF_ONE_CLAIM:
-            errors["services"] = translate(
-                request, "Please choose all services, or fewer, or name fewer accounts."
-            )
-    errors |= address_problem(request, email)
+    errors |= checks.services_problem(request, scope, services)
+    if scope == "some" and len(names) * len(services) > MOST_OF_ONE_CLAIM:
+        errors["services"] = translate(
+            request, "Please choose all services, or fewer, or name fewer accounts."
+        )
+    errors |= checks.address_problem(request, email)
     if not confirmed:
         errors["confirmed"] = translate(request, "Please confirm this.")
     if errors:
@@ -106,24 +104,6 @@ async def receive(
     response = RedirectResponse(f"/object/{made[0].number}", 303)
     cases.keep(request, response, made)
     return response
-
-
-def _of_services(request: Request, site: Site, services: tuple[str, ...]) -> dict[str, str]:
-    if not services:
-        return {"services": translate(request, "Please choose at least one service.")}
-    if set(services) - set(objecting.services(site)):
-        return {"services": translate(request, "Please choose among the services shown.")}
-    return {}
-
-
-def address_problem(request: Request, email: str) -> dict[str, str]:
-    """Return what a form says of an e-mail address that is none."""
-    try:
-        if email.strip():
-            checked_email(email)
-    except UsageError:
-        return {"email": translate(request, "This is no e-mail address.")}
-    return {}
 
 
 def _resolved(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from sayso.rights import objections, people
 from sayso.rights.objection import ALL_SERVICES, OWN, Given, Objection
 from sayso.web import objecting
-from sayso.web.pages import cases, sentences
-from sayso.web.rendering import page, translate
+from sayso.web.pages import cases, checks, sentences
+from sayso.web.rendering import page
 from sayso.web.signin import check_csrf, require
 from sayso.web.site import Site, site_of
 
@@ -60,10 +60,7 @@ async def object_(
     person = _member(request, csrf)
     own_words = sentences.cleaned(own_words)
     errors = sentences.complaint(request, own_words)
-    if scope == "some" and not services:
-        errors["services"] = translate(request, "Please choose at least one service.")
-    elif scope == "some" and set(services) - set(objecting.services(site_of(request))):
-        errors["services"] = translate(request, "Please choose among the services shown.")
+    errors |= checks.services_problem(request, scope, services)
     if errors:
         filled = {"scope": scope, "services": services, "reason": reason, "own_words": own_words}
         return await to_thread.run_sync(_ai, request, person, errors, filled, 422)
@@ -111,8 +108,7 @@ def standing(site: Site, person: str) -> tuple[list[Standing], list[Objection]]:
         if objection.stands and objection.about == OWN and cases.is_number(objection.number)
     ]
     with site.rights.reading() as connection:
-        # Exactly this person's: an account may be called what somebody else's id is.
-        theirs = [each for each in people.find(connection, person) if each.person == person]
+        theirs = people.of_person(connection, person)
     ordered = sorted(theirs, key=lambda account: (account.service, account.account))
     found = [
         Standing(

@@ -12,7 +12,7 @@ from sayso.rights.objection import ALL_SERVICES, LONGEST_REASON, OLDEST, Given, 
 from sayso.rights.requests import Contact
 from sayso.web import naming, objecting
 from sayso.web.languages import LANGUAGES, choose
-from sayso.web.pages.objection import address_problem
+from sayso.web.pages.checks import address_problem
 from sayso.web.pages.operator import door
 from sayso.web.rendering import translate
 from sayso.web.site import Site, site_of
