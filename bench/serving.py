@@ -3,12 +3,12 @@
     .venv/bin/python bench/serving.py [--base FILE] [--adapter FILE] [--threads N] [--parallel N]
                                       [--tokens N] [--rounds N] [--json FILE]
 
-One run measures, in turns: tokens/s of `Engine.stream` and of xllamacpp's own streaming call
+One run measures, in turns: tokens/s of `LlamaEngine.stream` and of xllamacpp's own streaming call
 (greedy, so that both make the same text), alone and with `--parallel` answers at once; and the
-seconds that `Engine.load` takes for a LoRA over all linear layers (rank 16, 20 MB, random unless
-given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs on the
-machine. Bare llama.cpp has the advantage of the engine's OpenMP setting; `--own-openmp` leaves
-OpenMP, for both, as xllamacpp's users find it.
+seconds that `LlamaEngine.load` takes for a LoRA over all linear layers (rank 16, 20 MB, random
+unless given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs on the
+machine (that of the engine's process is counted with ours). Bare llama.cpp has the advantage of the
+engine's OpenMP setting; `--own-openmp` leaves OpenMP, for it, as xllamacpp's users find it.
 """
 
 import argparse
@@ -24,11 +24,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psutil
 from rich.console import Console
 from rich.table import Table
 
-from sayso.assistant.engine import Engine, Options
-from sayso.assistant.llama import library
+from sayso.assistant.engine import Options
+from sayso.assistant.engines.llama import LlamaEngine
+from sayso.assistant.engines.llama_instance import OPENMP
+from sayso.training import releases
 from sayso.training.base import find_gguf
 from sayso.training.gguf import read_header, write_lora
 
@@ -52,19 +55,18 @@ Ask = Callable[[], int]
 
 def main() -> None:
     arguments = parse()
-    if arguments.own_openmp:
-        # Loaded before the engine can set it.
-        import xllamacpp  # noqa: F401
+    if not arguments.own_openmp:
+        os.environ.update(OPENMP)  # read as xllamacpp is imported
     base = arguments.base or find_gguf("smollm2")
     with tempfile.TemporaryDirectory() as folder:
-        adapter = arguments.adapter or random_adapter(base, Path(folder) / "random.gguf")
-        engine = Engine(
+        adapter = arguments.adapter or random_adapter(base, Path(folder) / releases.GGUF)
+        engine = LlamaEngine(
             base,
             threads=arguments.threads,
             parallel=arguments.parallel,
             context_tokens=CONTEXT_TOKENS,
         )
-        loads = [seconds(engine.load, str(number), adapter) for number in range(LOADS)]
+        loads = [seconds(engine.load, str(number), adapter.parent) for number in range(LOADS)]
         bare = bare_server(base, adapter, arguments.threads, arguments.parallel)
         sides: dict[str, Ask] = {
             "sayso": lambda: ask_engine(engine, arguments.tokens),
@@ -92,11 +94,11 @@ def compare(sides: dict[str, Ask], at_once: int, rounds: int) -> dict[str, Any]:
     with ThreadPoolExecutor(at_once) as pool:
         for number in range(rounds):
             for name in sorted(sides, reverse=bool(number % 2)):
-                start, worked = time.perf_counter(), time.process_time()
+                start, worked = time.perf_counter(), processor_seconds()
                 asked = [pool.submit(sides[name]) for _ in range(at_once)]
                 tokens = sum(future.result() for future in asked)
                 speed[name].append(tokens / (time.perf_counter() - start))
-                effort[name].append(tokens / (time.process_time() - worked))
+                effort[name].append(tokens / (processor_seconds() - worked))
     return {
         "tokens_per_second": speed,
         "tokens_per_cpu_second": effort,
@@ -105,12 +107,18 @@ def compare(sides: dict[str, Ask], at_once: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def processor_seconds() -> float:
+    """Processor time of this program and of the engine's process."""
+    children = (child.cpu_times() for child in psutil.Process().children())
+    return time.process_time() + sum(times.user + times.system for times in children)
+
+
 def median_ratio(values: dict[str, list[float]]) -> float:
     pairs = zip(values["sayso"], values["bare"], strict=True)
     return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
-def ask_engine(engine: Engine, tokens: int) -> int:
+def ask_engine(engine: LlamaEngine, tokens: int) -> int:
     chunks = engine.stream(MESSAGES, Options(max_tokens=tokens, temperature=0))
     return sum(chunk.completion_tokens for chunk in chunks)
 
@@ -136,7 +144,8 @@ def ask_bare(server: Any, tokens: int) -> int:
 
 def bare_server(base: Path, adapter: Path, threads: int, parallel: int) -> Any:
     """Xllamacpp as its README shows it, with the same model, adapter, threads and slots."""
-    llama = library()
+    import xllamacpp as llama
+
     params = llama.CommonParams()
     params.model.path = str(base)
     params.lora_adapters = [llama.CommonAdapterLoraInfo(str(adapter), 1.0)]
@@ -194,7 +203,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--base", type=Path)
-    parser.add_argument("--adapter", type=Path)
+    parser.add_argument("--adapter", type=Path, help="a release's adapter.gguf")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=128)

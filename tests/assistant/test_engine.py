@@ -1,6 +1,7 @@
 """The engine on the real base: answers, swaps under load, early leaving, errors, silence."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,8 +14,10 @@ import numpy as np
 import psutil
 import pytest
 
-from sayso.assistant.engine import Chunk, Engine, NotLoadedError, Options, PromptTooLongError
+from sayso.assistant.engine import Chunk, NotLoadedError, Options, PromptTooLongError, generate
+from sayso.assistant.engines.llama import LlamaEngine
 from sayso.errors import InputError, MissingPartError, SaysoError, UsageError
+from sayso.training import releases
 from sayso.training.base import find_gguf
 from sayso.training.gguf import read_header, write_lora
 
@@ -45,14 +48,15 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
                 a = (random.standard_normal((16, columns)) / np.sqrt(columns)).astype("f4")
                 b = (random.standard_normal((rows, 16)) * size).astype("f4")
                 adapter[f"model.layers.{layer}.{name}"] = a, b
-        paths.append(folder / f"{number}.gguf")
-        write_lora(paths[-1], base, adapter)
+        paths.append(folder / str(number))
+        paths[-1].mkdir()
+        write_lora(paths[-1] / releases.GGUF, base, adapter)
     return paths
 
 
 @pytest.fixture
-def engine(base: Path) -> Iterator[Engine]:
-    engine = Engine(base, threads=1, parallel=3, context_tokens=512)
+def engine(base: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(base, threads=1, parallel=3, context_tokens=512)
     yield engine
     engine.close()
 
@@ -68,17 +72,17 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         threading.Event().wait(0.01)
 
 
-def generating() -> int:
-    return sum(thread.name == "sayso-answer" for thread in threading.enumerate())
-
-
-def system_threads() -> int:
-    """Threads of this process, those of llama.cpp included."""
-    return psutil.Process().num_threads()
+def serving() -> set[int]:
+    """Process ids of the llama.cpp processes of this program."""
+    return {
+        child.pid
+        for child in psutil.Process().children()
+        if any("llama_server" in word for word in child.cmdline())
+    }
 
 
 @pytest.mark.base_model
-def test_an_answer_ends_with_its_reason_and_counts(engine: Engine) -> None:
+def test_an_answer_ends_with_its_reason_and_counts(engine: LlamaEngine) -> None:
     engine.load("first", None)
     chunks = list(engine.stream(QUESTION, Options(max_tokens=7, temperature=0)))
     assert text(chunks).strip()
@@ -90,7 +94,7 @@ def test_an_answer_ends_with_its_reason_and_counts(engine: Engine) -> None:
 
 
 @pytest.mark.base_model
-def test_a_stop_text_ends_the_answer_and_is_left_out(engine: Engine) -> None:
+def test_a_stop_text_ends_the_answer_and_is_left_out(engine: LlamaEngine) -> None:
     engine.load("first", None)
     whole = text(list(engine.stream(QUESTION, EXACTLY)))
     stop = whole.split()[2]
@@ -101,7 +105,7 @@ def test_a_stop_text_ends_the_answer_and_is_left_out(engine: Engine) -> None:
 
 
 @pytest.mark.base_model
-def test_each_release_answers_for_itself(engine: Engine, adapters: list[Path]) -> None:
+def test_each_release_answers_for_itself(engine: LlamaEngine, adapters: list[Path]) -> None:
     answers = {}
     for name, adapter in (("bare", None), ("a", adapters[0]), ("b", adapters[1]), ("c", None)):
         engine.load(name, adapter)
@@ -115,7 +119,9 @@ def test_each_release_answers_for_itself(engine: Engine, adapters: list[Path]) -
 
 
 @pytest.mark.base_model
-def test_no_answer_fails_while_releases_are_swapped(engine: Engine, adapters: list[Path]) -> None:
+def test_no_answer_fails_while_releases_are_swapped(
+    engine: LlamaEngine, adapters: list[Path]
+) -> None:
     engine.load("0", None)
     done = threading.Event()
 
@@ -148,10 +154,10 @@ def test_no_answer_fails_while_releases_are_swapped(engine: Engine, adapters: li
 
 @pytest.mark.base_model
 def test_an_answer_ends_on_its_release_which_is_freed_then(
-    engine: Engine, adapters: list[Path]
+    engine: LlamaEngine, adapters: list[Path]
 ) -> None:
     engine.load("old", adapters[0])
-    alone = system_threads()
+    first = serving()
     old = engine.stream(QUESTION, Options(max_tokens=60, temperature=0))
     chunks = [next(old)]
     engine.load("new", adapters[1])
@@ -159,12 +165,13 @@ def test_an_answer_ends_on_its_release_which_is_freed_then(
     chunks += old
     assert {chunk.release for chunk in chunks} == {"old"}
     assert chunks[-1].finish_reason is not None
-    until(lambda: system_threads() <= alone)
+    until(lambda: not serving() & first)
+    assert len(serving()) == 1
 
 
 @pytest.mark.base_model
 def test_leaving_early_frees_the_slot(base: Path) -> None:
-    engine = Engine(base, threads=1, parallel=1, context_tokens=1024)
+    engine = LlamaEngine(base, threads=1, parallel=1, context_tokens=1024)
     engine.load("first", None)
     for content in ("Tell me a very long story.", "the sea and the sky and " * 150):
         started = engine.stream([{"role": "user", "content": content}], LONG)
@@ -174,24 +181,22 @@ def test_leaving_early_frees_the_slot(base: Path) -> None:
             answer = pool.submit(lambda stream: text(list(stream)), waiting)
             started.close()  # type: ignore[attr-defined]
             assert answer.result(timeout=60)
-        until(lambda: generating() == 0)
     engine.close()
 
 
 @pytest.mark.base_model
 def test_closing_ends_all_answers(base: Path) -> None:
-    before = system_threads()
-    engine = Engine(base, threads=1, parallel=1, context_tokens=512)
+    before = serving()
+    engine = LlamaEngine(base, threads=1, parallel=1, context_tokens=512)
     engine.load("first", None)
     streams = [engine.stream(QUESTION, LONG) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
+        next(streams[0])
         answers = [pool.submit(list, stream) for stream in streams]
-        until(lambda: generating() == 3)
         engine.close()
         for answer in answers:
             assert all(chunk.finish_reason is None for chunk in answer.result(timeout=30))
-    assert generating() == 0
-    until(lambda: system_threads() <= before)
+    until(lambda: serving() <= before)
     with pytest.raises(NotLoadedError):
         engine.stream(QUESTION, EXACTLY)
     with pytest.raises(NotLoadedError):
@@ -200,7 +205,7 @@ def test_closing_ends_all_answers(base: Path) -> None:
 
 
 @pytest.mark.base_model
-def test_tokens_are_counted_exactly(engine: Engine, base: Path) -> None:
+def test_tokens_are_counted_exactly(engine: LlamaEngine, base: Path) -> None:
     from transformers import AutoTokenizer
 
     engine.load("first", None)
@@ -211,7 +216,7 @@ def test_tokens_are_counted_exactly(engine: Engine, base: Path) -> None:
 
 
 @pytest.mark.base_model
-def test_requests_that_cannot_be_answered(engine: Engine) -> None:
+def test_requests_that_cannot_be_answered(engine: LlamaEngine) -> None:
     with pytest.raises(NotLoadedError, match="no release"):
         engine.stream(QUESTION, EXACTLY)
     with pytest.raises(NotLoadedError, match="no release"):
@@ -237,19 +242,19 @@ def test_requests_that_cannot_be_answered(engine: Engine) -> None:
 
 @pytest.mark.base_model
 def test_a_bad_release_is_refused_and_the_old_one_goes_on(
-    engine: Engine, adapters: list[Path], base: Path, tmp_path: Path
+    engine: LlamaEngine, adapters: list[Path], base: Path, tmp_path: Path
 ) -> None:
     engine.load("good", adapters[0])
     answer = text(list(engine.stream(QUESTION, EXACTLY)))
-    cut = tmp_path / "cut.gguf"
-    cut.write_bytes(adapters[0].read_bytes()[:100_000])
-    for adapter, problem in (
-        (tmp_path / "none.gguf", "is missing"),
-        (cut, "cannot load release 'bad'"),
-        (base, "cannot load release 'bad'"),
+    for content, problem in (
+        (None, "is missing"),
+        ((adapters[0] / releases.GGUF).read_bytes()[:100_000], "cannot load release 'bad'"),
+        (base.read_bytes(), "cannot load release 'bad'"),
     ):
+        if content is not None:
+            (tmp_path / releases.GGUF).write_bytes(content)
         with pytest.raises(InputError, match=problem):
-            engine.load("bad", adapter)
+            engine.load("bad", tmp_path)
     with pytest.raises(SaysoError, match="probabilities are not numbers"):
         engine.load("bad", adapters[2])
     assert engine.release == "good"
@@ -258,7 +263,7 @@ def test_a_bad_release_is_refused_and_the_old_one_goes_on(
 
 @pytest.mark.base_model
 def test_it_is_silent_and_opens_no_port(
-    engine: Engine, capfd: pytest.CaptureFixture[str], adapters: list[Path]
+    engine: LlamaEngine, capfd: pytest.CaptureFixture[str], adapters: list[Path]
 ) -> None:
     engine.load("first", adapters[0])
     list(engine.stream(QUESTION, EXACTLY))
@@ -272,8 +277,9 @@ def test_it_is_silent_and_opens_no_port(
 @pytest.mark.base_model
 def test_a_program_ends_in_the_middle_of_an_answer(base: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from sayso.assistant.engine import *\n"
-        "engine = Engine(Path(sys.argv[1]), threads=1, parallel=1, context_tokens=2048)\n"
+        "import sys; from pathlib import Path; from sayso.assistant.engine import Options\n"
+        "from sayso.assistant.engines.llama import LlamaEngine\n"
+        "engine = LlamaEngine(Path(sys.argv[1]), threads=1, parallel=1, context_tokens=2048)\n"
         "engine.load('first', None)\n"
         "stream = engine.stream([{'role': 'user', 'content': 'Talk.'}], Options(max_tokens=2000))\n"
         "print(next(stream).release)\n"
@@ -285,8 +291,42 @@ def test_a_program_ends_in_the_middle_of_an_answer(base: Path) -> None:
 
 def test_missing_parts_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(MissingPartError, match="is missing"):
-        Engine(tmp_path / "none.gguf", threads=1, parallel=1, context_tokens=512)
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+        LlamaEngine(tmp_path / "none.gguf", threads=1, parallel=1, context_tokens=512)
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(MissingPartError, match="xllamacpp") as missing:
-        Engine(tmp_path / "none.gguf", threads=1, parallel=1, context_tokens=512)
+        LlamaEngine(tmp_path / "none.gguf", threads=1, parallel=1, context_tokens=512)
     assert missing.value.hint == "pip install 'sayso[serve]'"
+
+
+@pytest.mark.base_model
+def test_a_crash_of_llama_cpp_ends_its_answers_and_the_release_can_be_loaded_again(
+    engine: LlamaEngine,
+) -> None:
+    engine.load("first", None)
+    (process,) = serving()
+    stream = engine.stream(QUESTION, LONG)
+    next(stream)
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(SaysoError, match="broke off"):
+        list(stream)
+    until(lambda: engine.release == "")
+    with pytest.raises(NotLoadedError):
+        engine.stream(QUESTION, EXACTLY)
+    engine.load("first", None)
+    assert generate(engine, QUESTION, EXACTLY)
+
+
+@pytest.mark.base_model
+def test_the_process_ends_with_the_program_however_that_ends(base: Path) -> None:
+    program = (
+        "import os, psutil, signal, sys; from pathlib import Path\n"
+        "from sayso.assistant.engines.llama import LlamaEngine\n"
+        "engine = LlamaEngine(Path(sys.argv[1]), threads=1, parallel=1, context_tokens=512)\n"
+        "engine.load('first', None)\n"
+        "print(psutil.Process().children()[0].pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", program, str(base)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    until(lambda: not psutil.pid_exists(int(done.stdout)))

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.modeling_gguf_pytorch_utils import LlamaTensorProcessor
 from transformers.utils import logging
 
-from sayso.assistant.llama import Instance
+from sayso.assistant.engines.llama_instance import Instance
 from sayso.errors import InputError, UsageError
 from sayso.training.base import find_gguf
 from sayso.training.gguf import read_header, write_lora
@@ -125,7 +125,7 @@ class Llama:
 
     def _ask(self, prompt: str, **options: Any) -> dict[str, Any]:
         request = {"prompt": prompt, "temperature": 0, "cache_prompt": False, **options}
-        return dict(self._instance.server.handle_completions(request)["choices"][0])
+        return dict(self._instance.ask("POST", "/v1/completions", request)["choices"][0])
 
 
 class Transformers:

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from sayso.assistant.engine import Chunk, Engine, Options
+from sayso.assistant.engines.llama import LlamaEngine
 from sayso.assistant.retrieval import Source, search
 from sayso.errors import MissingPartError
 from sayso.training import releases
@@ -64,7 +65,7 @@ class Assistant:
                 "the base model is a Hugging Face folder, and serving needs it as GGUF",
                 "set [training] base to a GGUF file",
             )
-        engine = Engine(
+        engine = LlamaEngine(
             gguf,
             threads=serving.threads,
             parallel=serving.parallel,
@@ -85,8 +86,7 @@ class Assistant:
         name = current.name if current else "base"
         if name == self.engine.release:
             return False
-        adapter = self.workspace.releases / name / releases.GGUF if current else None
-        self.engine.load(name, adapter)
+        self.engine.load(name, self.workspace.releases / name if current else None)
         return True
 
     def answer(self, messages: list[dict[str, str]], options: Options) -> Answer:

