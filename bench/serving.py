@@ -6,9 +6,9 @@
 One run measures, in turns: tokens/s of `LlamaEngine.stream` and of xllamacpp's own streaming call
 (greedy, so that both make the same text), alone and with `--parallel` answers at once; and the
 seconds that `LlamaEngine.load` takes for a LoRA over all linear layers (rank 16, 20 MB, random
-unless given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs on the
-machine (that of the engine's process is counted with ours). Bare llama.cpp has the advantage of the
-engine's OpenMP setting; `--own-openmp` leaves OpenMP, for it, as xllamacpp's users find it.
+unless given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs
+on the machine (that of the engine's process is counted with ours). Bare llama.cpp has the advantage
+of the engine's OpenMP setting; `--own-openmp` leaves OpenMP, for it, as its users find it.
 """
 
 import argparse
