@@ -42,7 +42,7 @@ def test_records_are_followed_through_releases_and_after_their_erasure(workspace
     assert inside(workspace) == everything == once_inside(workspace)
     noted = lineage.noted_up_to(workspace)
     go(workspace)  # nothing changed: no row is added, the table does not grow
-    assert lineage.noted_up_to(workspace) > noted
+    assert lineage.noted_up_to(workspace) == noted
     assert lineage.table(workspace).open().count_rows() == 6
     objections.receive(Rights(workspace), "member-1@square")
     take(workspace, event("content.delete", id="post-0"), post(2, own_text(22), rev=2))

@@ -58,26 +58,57 @@ def compose(
     """Sum the adapters that are there and publish the result, whole or not at all.
 
     Of each chain the longest unbroken beginning counts, so a release without a person is there
-    before the cells they were in are rebuilt.
+    before the cells they were in are rebuilt. A release that is served already stays as it is.
     """
+    if (same := _served_already(workspace, wanted, base, available)) is not None:
+        return same
     begun, summed = _sum(wanted, available, AdapterStore(workspace))
-    tips = [chain[-1] for chain in begun if chain]
-    weight = merge_weight(len(tips), workspace.settings.training)
-    tensors = _tensors(summed, weight, base, recipe)
+    release = _outline(workspace, begun, base, complete=begun == wanted)
+    tensors = _tensors(summed, release.merge_weight, base, recipe)
     digest = tensor_hash(tensors)
-    release = Release(
-        name=f"sayso-{digest[:12]}",
-        hash=digest,
-        at=at.isoformat(),
-        complete=begun == wanted,
+    release = structs.replace(release, name=f"sayso-{digest[:12]}", hash=digest, at=at.isoformat())
+    return _publish(workspace, release, tensors, base, recipe)
+
+
+def _outline(workspace: Workspace, begun: Plan, base: Base, *, complete: bool) -> Release:
+    """Return all of a release that its plan tells, without name, hashes and date."""
+    tips = [chain[-1] for chain in begun if chain]
+    return Release(
+        name="",
+        hash="",
+        at="",
+        complete=complete,
         base=base.hash,
-        merge_weight=weight,
+        merge_weight=merge_weight(len(tips), workspace.settings.training),
         cells=tuple(tip.key for tip in tips),
         trained_on=tuple(planned.key for chain in begun for planned in chain),
         names=tuple(planned.cell.name for chain in begun for planned in chain),
         examples=sum(len(planned.cell.examples) for chain in begun for planned in chain),
     )
-    return _publish(workspace, release, tensors, base, recipe)
+
+
+def _served_already(
+    workspace: Workspace, wanted: Plan, base: Base, available: set[str]
+) -> Release | None:
+    """Return the current release if it is the whole of this plan, and undamaged."""
+    keys = {planned.key for chain in wanted for planned in chain}
+    try:
+        served = current(workspace)
+        # Only a cell's key tells of the recipe.
+        if served is None or not keys or not keys <= available:
+            return None
+        outline = _outline(workspace, wanted, base, complete=True)
+        if structs.replace(served, name="", hash="", at="", gguf="") != outline:
+            return None
+        if bool(served.gguf) != (base.gguf is not None):
+            return None
+        check(workspace, served)
+        store = AdapterStore(workspace)
+        if not all(store.is_whole(key) for key in served.cells):
+            return None
+    except (WorkspaceError, IntegrityError):
+        return None
+    return served
 
 
 def expected_hash(workspace: Workspace, wanted: Plan, base: Base, recipe: Recipe) -> str:

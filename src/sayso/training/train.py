@@ -221,18 +221,16 @@ def _release(workspace: Workspace, situation: Situation, available: set[str]) ->
         last = ledger.last(connection, "release")  # the one that heeds most: trainings queue
         before = int(last.body["up_to"]) if last else 0
         new = ledger.read(connection, before, situation.ledger_seq, "objection")
-        effective = [entry.body["number"] for entry in new]
-        ledger.append(
-            connection,
-            "release",
-            {
-                "release": release.name,
-                "hash": release.hash,
-                "kind": "full" if release.complete else "interim",
-                "cells": len(release.trained_on),
-                "examples": release.examples,
-                "objections": effective,
-                "up_to": situation.ledger_seq,
-            },
-        )
+        body = {
+            "release": release.name,
+            "hash": release.hash,
+            "kind": "full" if release.complete else "interim",
+            "cells": len(release.trained_on),
+            "examples": release.examples,
+            "objections": [entry.body["number"] for entry in new],
+            "up_to": situation.ledger_seq,
+        }
+        # A training that changes nothing says nothing.
+        if last is None or body != last.body | {"objections": [], "up_to": body["up_to"]}:
+            ledger.append(connection, "release", body)
     return release
