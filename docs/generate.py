@@ -79,10 +79,17 @@ def _settings() -> list[str]:
         *_fields([f for f in described.fields if not _is_section(f)]),
     ]
     for section in filter(_is_section, described.fields):
-        assert isinstance(section.type, inspect.StructType)  # what a section is
-        about = (section.type.cls.__doc__ or "").partition("] ")[2]
-        lines += ["", f"## [{section.name}]", "", about, "", *_fields(section.type.fields)]
+        lines += _section(section.name, section.type)
     return lines
+
+
+def _section(name: str, kind: inspect.Type) -> Iterator[str]:
+    assert isinstance(kind, inspect.StructType)  # what a section is
+    about = (kind.cls.__doc__ or "").partition("] ")[2]
+    plain = [field for field in kind.fields if not _is_section(field)]
+    yield from ("", f"## [{name}]", "", about, "", *_fields(plain))
+    for field in filter(_is_section, kind.fields):
+        yield from _section(f"{name}.{field.name}", field.type)
 
 
 def _is_section(field: inspect.Field) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from operator import attrgetter
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def settings_fields() -> list[tuple[str, str, str]]:
         assert isinstance(described, inspect.StructType)
         for field in described.fields:
             if isinstance(field.type, inspect.StructType):
-                walk(field.name, field.type)
+                walk(f"{section}.{field.name}".strip("."), field.type)
             else:
                 assert isinstance(field.type, inspect.Metadata), f"{field.name} says nothing"
                 about = (field.type.extra_json_schema or {})["description"]
@@ -70,7 +71,7 @@ def test_every_setting_is_described(section, field, about):
         line for line in part.split("\n## ", 1)[0].splitlines() if line.startswith(f"| `{field}` ")
     ]
     assert about.replace("|", "\\|") in row
-    value = getattr(getattr(Settings(), section) if section else Settings(), field)
+    value = attrgetter(f"{section}.{field}".strip("."))(Settings())
     assert f"`{msgspec.json.encode(value).decode()}`" in row  # its default
 
 

@@ -1,5 +1,6 @@
 """`sayso.toml` as one typed object; every field says what it does."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -381,6 +382,205 @@ class Oidc(Struct, forbid_unknown_fields=True, frozen=True):
     ] = ""
 
 
+class Uploads(Struct, forbid_unknown_fields=True, frozen=True):
+    """[uploads] Files that members hand to the assistant; see docs/analysis.md."""
+
+    max_bytes: Annotated[int, Meta(ge=1, description="Longest file.")] = 10 * 1024 * 1024
+    max_name: Annotated[int, Meta(ge=8, le=255, description="Longest name, in characters.")] = 120
+    max_inflated_bytes: Annotated[
+        int, Meta(ge=1, description="Most that a packed file (XLSX) may hold once unpacked.")
+    ] = 100 * 1024 * 1024
+    max_ratio: Annotated[
+        int, Meta(ge=2, description="Most times that a part of a packed file may grow.")
+    ] = 200
+    max_pixels: Annotated[int, Meta(ge=1, description="Largest picture, width by height.")] = (
+        50_000_000
+    )
+
+
+class Analysis(Struct, forbid_unknown_fields=True, frozen=True):
+    """[analysis] Questions about tables: what one of them may cost; see docs/analysis.md."""
+
+    seconds: Annotated[
+        float, Meta(gt=0, le=600, description="Time for reading the tables and all queries.")
+    ] = 20.0
+    memory_mb: Annotated[
+        int, Meta(ge=256, description="Memory of the process that reads and queries, in MiB.")
+    ] = 1024
+    max_rows: Annotated[int, Meta(ge=1, description="Rows of a table that are read.")] = 2_000_000
+    max_columns: Annotated[int, Meta(ge=1, description="Columns of a table.")] = 300
+    max_tables: Annotated[int, Meta(ge=1, description="Tables, sheets included.")] = 20
+    shown_rows: Annotated[int, Meta(ge=1, le=200, description="Rows that an answer shows.")] = 20
+    charted_rows: Annotated[
+        int, Meta(ge=2, le=5000, description="Rows that a chart shows at most.")
+    ] = 400
+
+
+class Sandbox(Struct, forbid_unknown_fields=True, frozen=True):
+    """[sandbox] Running code that a member or the model wrote; see docs/sandbox.md."""
+
+    enabled: Annotated[bool, Meta(description="Whether code is run at all.")] = True
+    seconds: Annotated[float, Meta(gt=0, le=600, description="Time by the clock on the wall.")] = (
+        10.0
+    )
+    cpu_seconds: Annotated[
+        int, Meta(ge=1, le=600, description="Processor time of one process.")
+    ] = 10
+    memory_mb: Annotated[
+        int,
+        Meta(ge=64, description="Memory in MiB: of one process, and of all of them together."),
+    ] = 512
+    disk_mb: Annotated[
+        int, Meta(ge=1, description="Size in MiB of /tmp, which lies in memory; it is gone after.")
+    ] = 64
+    processes: Annotated[int, Meta(ge=1, le=4096, description="Processes and threads.")] = 32
+    open_files: Annotated[int, Meta(ge=8, le=4096, description="Open files of one process.")] = 64
+    output_bytes: Annotated[
+        int, Meta(ge=1, description="What it may print; more ends the program.")
+    ] = 64 * 1024
+    code_bytes: Annotated[int, Meta(ge=1, description="Longest program.")] = 256 * 1024
+
+
+class WhatsApp(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.whatsapp] The assistant on WhatsApp; see docs/channels.md for who may do so."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    number_id: Annotated[str, Meta(description="The phone number's id (not the number).")] = ""
+    token_file: Annotated[
+        str, Meta(description="File with the access token; relative to the workspace.")
+    ] = ""
+    app_secret_file: Annotated[
+        str, Meta(description="File with the app's secret, which signs deliveries.")
+    ] = ""
+    verify_token_file: Annotated[
+        str, Meta(description="File with the token that the webhook's handshake must tell.")
+    ] = ""
+    api: Annotated[str, Meta(description="The Graph API's address, with its version.")] = (
+        "https://graph.facebook.com/v25.0"
+    )
+
+
+class Messenger(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.messenger] The assistant as a Facebook page on Messenger."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    page_id: Annotated[str, Meta(description="The page's id.")] = ""
+    token_file: Annotated[
+        str, Meta(description="File with the page's access token; relative to the workspace.")
+    ] = ""
+    app_secret_file: Annotated[
+        str, Meta(description="File with the app's secret, which signs deliveries.")
+    ] = ""
+    verify_token_file: Annotated[
+        str, Meta(description="File with the token that the webhook's handshake must tell.")
+    ] = ""
+    api: Annotated[str, Meta(description="The Graph API's address, with its version.")] = (
+        "https://graph.facebook.com/v25.0"
+    )
+
+
+class Instagram(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.instagram] The assistant in an Instagram account's messages."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    account_id: Annotated[str, Meta(description="The professional account's id.")] = ""
+    token_file: Annotated[
+        str, Meta(description="File with the account's access token; relative to the workspace.")
+    ] = ""
+    app_secret_file: Annotated[
+        str, Meta(description="File with the app's secret, which signs deliveries.")
+    ] = ""
+    verify_token_file: Annotated[
+        str, Meta(description="File with the token that the webhook's handshake must tell.")
+    ] = ""
+    api: Annotated[str, Meta(description="The Graph API's address, with its version.")] = (
+        "https://graph.instagram.com/v25.0"
+    )
+
+
+class MastodonBot(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.mastodon] The assistant as a bot's account that answers who mentions it."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    url: Annotated[str, Meta(description="The instance, as https://social.example.")] = ""
+    token_file: Annotated[
+        str,
+        Meta(
+            description="File with the bot's token (scopes read, write:statuses, write:media); "
+            "relative to the workspace."
+        ),
+    ] = ""
+    visibility: Annotated[
+        Literal["public", "unlisted", "direct"],
+        Meta(description="The most that a reply may be seen; never more than the question."),
+    ] = "unlisted"
+    characters: Annotated[
+        int, Meta(ge=200, description="The instance's longest post; more becomes several replies.")
+    ] = 500
+
+
+class TelegramBot(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.telegram] The assistant as a bot on Telegram."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    name: Annotated[str, Meta(description="The bot's name, without @; groups call it by that.")] = (
+        ""
+    )
+    token_file: Annotated[
+        str, Meta(description="File with the bot's token; relative to the workspace.")
+    ] = ""
+    updates: Annotated[
+        Literal["polling", "webhook"],
+        Meta(description="Whether messages are asked for, or come to /channels/telegram."),
+    ] = "polling"
+    secret_file: Annotated[
+        str, Meta(description="File with the secret_token that the webhook was set with.")
+    ] = ""
+    api: Annotated[str, Meta(description="The Bot API's address.")] = "https://api.telegram.org"
+
+
+class OtherApp(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels.webhook] The assistant in any other app, by signed JSON; see docs/channels.md."""
+
+    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
+    url: Annotated[str, Meta(description="Where the app takes answers, by HTTPS.")] = ""
+    secret_file: Annotated[
+        str,
+        Meta(description="File with the secret (whsec_…) of both; relative to the workspace."),
+    ] = ""
+
+
+class Channels(Struct, forbid_unknown_fields=True, frozen=True):
+    """[channels] The assistant inside messengers; each is off until it is enabled."""
+
+    messages_per_minute: Annotated[
+        int,
+        Meta(ge=0, description="Messages of one person on one channel; 0 = any number."),
+    ] = 10
+    language: Annotated[
+        Literal["en", "de"],
+        Meta(description="Of what is not an answer, where a platform tells no language we speak."),
+    ] = "en"
+    whatsapp: WhatsApp = WhatsApp()
+    messenger: Messenger = Messenger()
+    instagram: Instagram = Instagram()
+    mastodon: MastodonBot = MastodonBot()
+    telegram: TelegramBot = TelegramBot()
+    webhook: OtherApp = OtherApp()
+
+
+class Conversations(Struct, forbid_unknown_fields=True, frozen=True):
+    """[conversations] What the assistant remembers of a talk, in memory and nowhere else."""
+
+    remember_minutes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How long, in messengers; 0 = nothing, each message stands for itself.",
+        ),
+    ] = 0.0
+
+
 class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     """All of `sayso.toml`."""
 
@@ -414,6 +614,11 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     web: Web = Web()
     sign_in: SignIn = SignIn()
     oidc: Oidc = Oidc()
+    channels: Channels = Channels()
+    conversations: Conversations = Conversations()
+    uploads: Uploads = Uploads()
+    analysis: Analysis = Analysis()
+    sandbox: Sandbox = Sandbox()
 
 
 def load(path: Path) -> Settings:
@@ -432,12 +637,16 @@ def load(path: Path) -> Settings:
 
 def dump(settings: Settings) -> bytes:
     """Write settings as TOML, every field included."""
-    sections = msgspec.to_builtins(settings)
-    lines = [f"{name} = {_toml(value)}" for name, value in sections.items() if _flat(value)]
-    for name, value in sections.items():
-        if not _flat(value):
-            lines += ["", f"[{name}]"] + [f"{k} = {_toml(v)}" for k, v in value.items()]
-    return ("\n".join(lines) + "\n").encode()
+    return ("\n".join(_lines("", msgspec.to_builtins(settings))) + "\n").encode()
+
+
+def _lines(section: str, fields: dict[str, object]) -> Iterator[str]:
+    if section:
+        yield from ("", f"[{section}]")
+    yield from (f"{name} = {_toml(value)}" for name, value in fields.items() if _flat(value))
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from _lines(f"{section}.{name}" if section else name, value)
 
 
 def _flat(value: object) -> bool:
