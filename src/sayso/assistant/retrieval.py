@@ -7,17 +7,14 @@ answers before its record is out of the tables.
 import re
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from lance.query import MatchQuery
 from msgspec import Struct
 
 from sayso.assistant import passages
+from sayso.assistant.permission import permitted
 from sayso.corpus.store import Store
-from sayso.gate.keyset import KeySet
-from sayso.rights import items, objections, tombstones
-from sayso.rights.database import Rights
 from sayso.workspace import Workspace
 
 HALF_LIFE_DAYS: Final = 180.0
@@ -64,7 +61,7 @@ def search(
         limit=CANDIDATES,
         columns=[*_COLUMNS, "_score"],
     ).to_table()
-    rows = _permitted(workspace, hits.to_pylist())
+    rows = permitted(workspace, hits.to_pylist())
     weighed = passages.weights(words, [row["text"] for row in rows])
     moment = now or datetime.now(UTC)
     for row in rows:
@@ -86,16 +83,4 @@ def search(
         )
         for row in rows[:limit]
         if row["rank"] > 0 and row["rank"] >= floor
-    ]
-
-
-def _permitted(workspace: Workspace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    rights = Rights(workspace)
-    accounts = np.array([row["account_key"] for row in rows], dtype=np.uint64)
-    objected = KeySet(objections.objectors(rights)).contains(accounts)
-    keys = [row["key"] for row in rows]
-    with rights.reading() as connection:
-        gone = tombstones.find(connection, keys).keys() | set(items.out_keys(connection, keys))
-    return [
-        row for row, no in zip(rows, objected, strict=True) if not no and row["key"] not in gone
     ]
