@@ -1,0 +1,1 @@
+"""What generates: llama.cpp, transformers, or a server that speaks OpenAI's API."""
