@@ -119,6 +119,13 @@ class Serving(Struct, forbid_unknown_fields=True, frozen=True):
     sources: Annotated[
         int, Meta(ge=0, le=20, description="Posts that an answer may draw on at most.")
     ] = 4
+    tools: Annotated[
+        bool,
+        Meta(
+            description="Whether the model chooses what to do by calling functions; for large "
+            "models. Otherwise commands and plain wishes do."
+        ),
+    ] = False
 
 
 class Ingest(Struct, forbid_unknown_fields=True, frozen=True):
@@ -441,6 +448,18 @@ class Sandbox(Struct, forbid_unknown_fields=True, frozen=True):
     code_bytes: Annotated[int, Meta(ge=1, description="Longest program.")] = 256 * 1024
 
 
+class Safety(Struct, forbid_unknown_fields=True, frozen=True):
+    """[safety] What the assistant may say; see docs/safety.md for what this can and cannot do."""
+
+    hook: Annotated[
+        str,
+        Meta(
+            description="The operator's own filter, as 'package.module:function'. It gets a text "
+            "and 'question' or 'answer' and returns what may be shown, or None; '' = none."
+        ),
+    ] = ""
+
+
 class WhatsApp(Struct, forbid_unknown_fields=True, frozen=True):
     """[channels.whatsapp] The assistant on WhatsApp; see docs/channels.md for who may do so."""
 
@@ -619,6 +638,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     uploads: Uploads = Uploads()
     analysis: Analysis = Analysis()
     sandbox: Sandbox = Sandbox()
+    safety: Safety = Safety()
 
 
 def load(path: Path) -> Settings:

@@ -46,6 +46,24 @@ def clean(text: str, language: str) -> Cleaned:
     return Cleaned(text, masked)
 
 
+def mask(text: str, language: str, keep: str) -> str:
+    """Mask what identifies or reaches a person, but for what stands in `keep` in the same words.
+
+    Args:
+        text: what a model wrote.
+        language: BCP 47 tag, as for `clean`.
+        keep: what may be said again: the question, and the posts that are cited.
+    """
+    if not _MAYBE.search(text):
+        return text
+    pieces, done = [], 0
+    for kind, start, end in _spans(_plain(text), finders(primary_subtag(language))):
+        if text[start:end] not in keep:
+            pieces += [text[done:start], f"[{kind}]"]
+            done = end
+    return "".join([*pieces, text[done:]])
+
+
 _QUOTE: Final = re.compile(r"\s*(?:>|＞|&gt;)")
 _WIDE_GAP: Final = re.compile(r"\n(?:[^\S\n]*+\n){3,}+")
 # Every find has one of these in it; most texts have none.

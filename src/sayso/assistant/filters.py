@@ -1,0 +1,116 @@
+"""What an answer passes before it is shown: masks for contact data, and the operator's own rules.
+
+The masks find e-mail addresses, telephone and account numbers, handles and the like by their form.
+They cannot know whether a sentence is true, kind or lawful: for that an operator has a `hook`.
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Final
+
+from msgspec import structs
+
+from sayso.assistant.engine import Chunk
+from sayso.corpus.clean import mask
+from sayso.errors import UsageError
+
+# Given a text and 'question' or 'answer', returns what may be shown of it, or None.
+Hook = Callable[[str, str], str | None]
+LONGEST_HELD: Final = 400  # characters
+_FENCE: Final = "```"
+_WORD: Final = re.compile(r"\S+\s+")
+# What a number, an address or a handle may be part of: the words around it are looked at together.
+_SUSPECT: Final = re.compile(r"[\d@＠+(\[{（]")
+_SENTENCE: Final = re.compile(r".*(?:[.!?…。！？][\"'”“»)*_]*\s|\n)", re.DOTALL)
+
+
+def load_hook(place: str) -> Hook | None:
+    """Import the operator's hook, named as 'package.module:function'; '' = there is none.
+
+    Raises:
+        UsageError: it cannot be imported; nothing is served without it.
+    """
+    if not place:
+        return None
+    module, _, name = place.partition(":")
+    try:
+        hook: Hook = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"safety.hook is {place!r}, which cannot be imported",
+            "name a function as 'package.module:function', or leave it empty",
+        ) from error
+    return hook
+
+
+def masked(chunks: Iterator[Chunk], language: str, keep: str) -> Iterator[Chunk]:
+    """Mask contact data in a model's answer, but for what is in `keep`; code stays as it is.
+
+    Words are held back while a number or an address may go on; closing the iterator closes
+    `chunks`.
+    """
+    held, in_code = "", False
+
+    def ready(text: str) -> str:
+        nonlocal in_code
+        parts = text.split(_FENCE)
+        for place, part in enumerate(parts):
+            if place:
+                in_code = not in_code
+            if not in_code:
+                parts[place] = mask(part, language, keep)
+        return _FENCE.join(parts)
+
+    try:
+        for chunk in chunks:
+            held += chunk.text
+            end = len(held) if chunk.finish_reason else _settled(held)
+            text, held = ready(held[:end]), held[end:]
+            yield structs.replace(chunk, text=text)
+        if held:
+            yield Chunk(ready(held))
+    finally:
+        _close(chunks)
+
+
+def _settled(held: str) -> int:
+    """Return how much of a text cannot become part of an identifier any more."""
+    if len(held) > LONGEST_HELD:
+        return held.rfind(" ") + 1 or len(held)
+    # Between two plain words nothing goes on; one plain word may: 'name (at) host (dot) example'.
+    plain = [(not _SUSPECT.search(word[0]), word.end()) for word in _WORD.finditer(held)]
+    ends = [end for (one, end), (other, _) in pairwise(plain) if one and other]
+    return ends[-1] if ends else 0
+
+
+def judged(chunks: Iterator[Chunk], hook: Hook, withheld: str) -> Iterator[Chunk]:
+    """Show an answer sentence by sentence as the hook allows; where it says no, the answer ends.
+
+    Args:
+        chunks: the answer; closed with the iterator.
+        hook: the operator's; if it fails, nothing more is shown.
+        withheld: said instead of the rest.
+    """
+    held = ""
+    try:
+        for chunk in chunks:
+            held += chunk.text
+            whole = _SENTENCE.match(held)
+            end = len(held) if chunk.finish_reason else whole.end() if whole else 0
+            if not end:
+                yield structs.replace(chunk, text="")
+                continue
+            shown, held = hook(held[:end], "answer"), held[end:]
+            if shown is None:
+                yield Chunk(withheld, finish_reason="content_filter", release=chunk.release)
+                return
+            yield structs.replace(chunk, text=shown)
+    finally:
+        _close(chunks)
+
+
+def _close(chunks: Iterator[Chunk]) -> None:
+    if close := getattr(chunks, "close", None):
+        close()

@@ -1,0 +1,191 @@
+"""'What did I miss?': the posts that stand for a time, a topic or a thread.
+
+Extractive, so that it holds without a large model: posts are ranked by how much of what the others
+say they cover (centroid ranking, Radev et al. 2004), and by how many replied or reacted, and chosen
+so that none repeats another (maximal marginal relevance, Carbonell & Goldstein 1998), one a person.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+from msgspec import Struct
+
+from sayso.assistant import passages
+from sayso.assistant.abilities import Period
+from sayso.assistant.permission import permitted
+from sayso.assistant.phrases import counted, say
+from sayso.assistant.retrieval import Source
+from sayso.corpus.store import Store
+from sayso.workspace import Workspace
+
+MOST_READ: Final = 1000  # the newest; sums over more would take more than a moment
+MOST_SHOWN: Final = 6
+LONGEST_LINE: Final = 220
+NOVELTY: Final = 0.5  # what repeating what is chosen already costs, against standing for the rest
+ABOUT: Final = 0.5  # of a topic's words, by weight, that a post must have
+DEEPEST: Final = 50  # replies to replies of a thread
+
+_COLUMNS: Final = ["key", "account_key", "id", "handle", "service", "written", "language", "text"]
+_WORD: Final = re.compile(r"\w{3,}")
+_DAYS: Final[dict[Period, int]] = {"today": 0, "yesterday": 1, "week": 7, "month": 30}
+Row = dict[str, Any]
+
+
+class Digest(Struct, frozen=True):
+    """What was posted: how much, by how many, and the posts that stand for it, best first."""
+
+    posts: int
+    people: int
+    chosen: list[Source]
+
+
+def of_time(workspace: Workspace, period: Period, topic: str, now: datetime) -> Digest:
+    """Sum up a time: today and yesterday are days of UTC, week and month the last 7 and 30 days."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight - timedelta(_DAYS[period])
+    until = midnight if period == "yesterday" else now + timedelta(minutes=1)
+    retrieval = Store(workspace).retrieval
+    moments = [f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'" for moment in (since, until)]
+    found = retrieval.read(_COLUMNS, f"written >= {moments[0]} AND written < {moments[1]}")
+    rows = permitted(workspace, found.sort("written").tail(MOST_READ).to_dicts())
+    return _digest(workspace, _about(topic, rows))
+
+
+def of_thread(workspace: Workspace, link: str) -> Digest | None:
+    """Sum up the thread that a post is in; None if the link is unknown or may not be read."""
+    store = Store(workspace)
+    whole = store.records.read(["key", "id", "url", "reply_key"])
+    linked = whole.filter((pl.col("url") == link) | (pl.col("id") == link))
+    if not len(linked):
+        return None
+    root = int(linked["key"][0])
+    above = dict(whole.select("key", "reply_key").iter_rows())
+    for _ in range(DEEPEST):
+        if not above.get(root) or above[root] not in above:
+            break
+        root = above[root]
+    keys = level = {root}
+    for _ in range(DEEPEST):
+        level = set(whole.filter(pl.col("reply_key").is_in(list(level)))["key"]) - keys
+        keys = keys | level
+    rows = store.retrieval.read(_COLUMNS).filter(pl.col("key").is_in(list(keys))).sort("written")
+    may = permitted(workspace, rows.tail(MOST_READ).to_dicts())
+    if linked["key"][0] not in {row["key"] for row in may}:
+        return None
+    digest = _digest(workspace, may)
+    order = {row["id"]: place for place, row in enumerate(may)}
+    return Digest(digest.posts, digest.people, sorted(digest.chosen, key=lambda s: order[s.id]))
+
+
+def markdown(digest: Digest, language: str, when: str, topic: str) -> str:
+    """Write a digest out: how much there was, and a line for each chosen post."""
+    named = say(language, when)
+    if not digest.posts and topic:
+        return say(language, "nothing_about", topic=topic, when=named)
+    if not digest.posts:
+        return say(language, "nothing_posted", when=named)
+    posts = counted(language, "posts", digest.posts)
+    people = counted(language, "people", digest.people)
+    lines = [f"- {_escaped(source.excerpt)} — {_signed(source)}" for source in digest.chosen]
+    return "\n".join([say(language, "posted", posts=posts, when=named, people=people), "", *lines])
+
+
+def _signed(source: Source) -> str:
+    return f"*@{source.handle.removeprefix('@')}, {source.service}, {source.date}*"
+
+
+def _escaped(text: str) -> str:
+    """Return a post's words so that they are shown as they stand, whatever Markdown is in them."""
+    return re.sub(r"([\\`*_\[\]<>#|!])", r"\\\1", text)
+
+
+def _about(topic: str, rows: list[Row]) -> list[Row]:
+    words = [word for word in _WORD.findall(topic.lower()) if len(word) > 3 or topic == word]
+    if not words:
+        return rows
+    weighed = passages.weights(words, [row["text"] for row in rows])
+    return [row for row in rows if passages.best_passage(row["text"], weighed)[1] >= ABOUT]
+
+
+def _digest(workspace: Workspace, rows: list[Row]) -> Digest:
+    bags = _weighed([Counter(_WORD.findall(row["text"].lower())) for row in rows])
+    total: dict[str, float] = {}
+    for bag in bags:
+        for word, weight in bag.items():
+            total[word] = total.get(word, 0.0) + weight
+    length = math.sqrt(sum(weight * weight for weight in total.values())) or 1.0
+    centre = {word: weight / length for word, weight in total.items()}
+    echo = _echo(workspace, [row["key"] for row in rows])
+    worth = [
+        _product(bag, centre) * (1 + math.log1p(echo.get(row["key"], 0)))
+        for row, bag in zip(rows, bags, strict=True)
+    ]
+    chosen: list[int] = []
+    seen: set[int] = set()
+    left = [place for place, row in enumerate(rows) if len(_line(row["text"])) > 20]
+    while left and len(chosen) < MOST_SHOWN:
+
+        def score(place: int) -> float:
+            near = max((_product(bags[place], bags[other]) for other in chosen), default=0.0)
+            return worth[place] * (1 - NOVELTY * near)
+
+        best = max(left, key=lambda place: (score(place), place))
+        chosen.append(best)
+        seen.add(rows[best]["account_key"])
+        left = [p for p in left if p != best and rows[p]["account_key"] not in seen]
+    people = {row["account_key"] for row in rows}
+    return Digest(len(rows), len(people), [_source(rows[place]) for place in chosen])
+
+
+def _weighed(bags: Sequence[Counter[str]]) -> list[dict[str, float]]:
+    """Weigh words by tf-idf, each text's vector of length one."""
+    spread = Counter(word for bag in bags for word in bag)
+    weighed = []
+    for bag in bags:
+        raw = {
+            word: (1 + math.log(n)) * math.log(1 + len(bags) / spread[word])
+            for word, n in bag.items()
+        }
+        length = math.sqrt(sum(weight * weight for weight in raw.values())) or 1.0
+        weighed.append({word: weight / length for word, weight in raw.items()})
+    return weighed
+
+
+def _product(one: dict[str, float], other: dict[str, float]) -> float:
+    short, long = sorted((one, other), key=len)
+    return sum(weight * long.get(word, 0.0) for word, weight in short.items())
+
+
+def _echo(workspace: Workspace, keys: list[int]) -> Counter[int]:
+    """Count replies and reactions to posts; who they are from is not looked at."""
+    store, found = Store(workspace), Counter[int]()
+    for table, column in ((store.records, "reply_key"), (store.interactions, "object_key")):
+        column_rows = table.read([column])[column]
+        found.update(column_rows.filter(column_rows.is_in(keys)).to_list())
+    return found
+
+
+def _line(text: str) -> str:
+    """Return a post's beginning: whole sentences as far as they fit."""
+    line = ""
+    for sentence in passages.sentences(text):
+        if line and len(line) + len(sentence) >= LONGEST_LINE:
+            break
+        line = f"{line} {sentence}".strip()
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE].rsplit(" ", 1)[0] + " …"
+
+
+def _source(row: Row) -> Source:
+    return Source(
+        id=row["id"],
+        handle=row["handle"],
+        service=row["service"],
+        date=f"{row['written']:%Y-%m-%d}",
+        excerpt=_line(row["text"]),
+        language=row["language"],
+    )
