@@ -48,6 +48,8 @@ def load_hook(place: str) -> Hook | None:
 def masked(chunks: Iterator[Chunk], language: str, keep: str) -> Iterator[Chunk]:
     """Mask contact data in a model's answer, but for what is in `keep`; code stays as it is.
 
+    Remote pictures become links.
+
     Words are held back while a number or an address may go on; closing the iterator closes
     `chunks`.
     """
@@ -60,7 +62,8 @@ def masked(chunks: Iterator[Chunk], language: str, keep: str) -> Iterator[Chunk]
             if place:
                 in_code = not in_code
             if not in_code:
-                parts[place] = mask(part, language, keep)
+                # No picture: a model writes none, and a remote one would tell on who reads it.
+                parts[place] = mask(part, language, keep).replace("![", "[")
         return _FENCE.join(parts)
 
     try:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from sayso.assistant import passages
 from sayso.assistant.abilities import Period
+from sayso.assistant.markdown import escaped
 from sayso.assistant.permission import permitted
 from sayso.assistant.phrases import counted, say
 from sayso.assistant.retrieval import Source
@@ -91,17 +92,12 @@ def markdown(digest: Digest, language: str, when: str, topic: str) -> str:
         return say(language, "nothing_posted", when=named)
     posts = counted(language, "posts", digest.posts)
     people = counted(language, "people", digest.people)
-    lines = [f"- {_escaped(source.excerpt)} — {_signed(source)}" for source in digest.chosen]
+    lines = [f"- {escaped(source.excerpt)} — {_signed(source)}" for source in digest.chosen]
     return "\n".join([say(language, "posted", posts=posts, when=named, people=people), "", *lines])
 
 
 def _signed(source: Source) -> str:
     return f"*@{source.handle.removeprefix('@')}, {source.service}, {source.date}*"
-
-
-def _escaped(text: str) -> str:
-    """Return a post's words so that they are shown as they stand, whatever Markdown is in them."""
-    return re.sub(r"([\\`*_\[\]<>#|!])", r"\\\1", text)
 
 
 def _about(topic: str, rows: list[Row]) -> list[Row]:
