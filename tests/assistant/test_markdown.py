@@ -7,8 +7,9 @@ from markdown_it import MarkdownIt
 from sayso.assistant.markdown import escaped, quoted
 
 PARSER = MarkdownIt("commonmark")
-PARTS = ["![", "[", "](", "http://e.example/x.png", ")", "<img src=x>", "<", "`", "```\n", "\n", "\\",
-         "# ", "> ", "- ", "1. ", "word ", "*b* ", "<http://e.example>", "[x]: http://e.example\n"]  # fmt: skip
+PARTS = ["![", "[", "](", "http://e.example/x.png", ")", "<img src=x>", "<", "`", "```\n"]
+PARTS += ["\n", "\\", "# ", "> ", "- ", "1. ", "word ", "*b* ", "<http://e.example>"]
+PARTS += ["[x]: http://e.example\n"]
 ACTIVE = {"link_open", "image", "html_inline", "html_block", "code_inline", "fence"}
 
 
