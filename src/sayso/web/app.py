@@ -1,5 +1,7 @@
 """The web application: routers, static files, errors, and what every request passes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,8 @@ from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
 from sayso.web import actor, api, inbox, ingest, openai, service, ticketing
 from sayso.web.answering import BusyError
+from sayso.web.channels import routes as messengers
+from sayso.web.channels.running import Channels
 from sayso.web.drp import routes as drp
 from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
@@ -72,6 +76,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         # The ready-made documentation pages load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
+        lifespan=_running,
     )
     for kind in HANDLED:
         app.add_exception_handler(kind, respond)
@@ -117,9 +122,18 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         app.include_router(
             opendsr.router, prefix=prefix, include_in_schema=prefix == opendsr.PREFIX
         )
+    channels = app.state.channels = Channels(site)
+    app.include_router(messengers.router(channels.doors, channels.desk))
     if workspace.settings.inbox.enabled:
         app.state.inbox = Box(workspace.settings.inbox, site.rights, intake)
         app.include_router(inbox.router)
         app.include_router(actor.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
+    """Let what the application does by itself run as long as it serves."""
+    async with app.state.channels.running():
+        yield

@@ -26,7 +26,7 @@ STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
     (SaysoError, 500),
 )
 RETRY_AFTER_SECONDS: Final = 5
-PROGRAMS: Final = ("/api/", "/ingest/", "/inbox", "/actor", "/.well-known/")
+PROGRAMS: Final = ("/api/", "/ingest/", "/inbox", "/actor", "/.well-known/", "/channels/")
 log = logging.getLogger("sayso.web")
 
 
