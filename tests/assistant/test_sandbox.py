@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sayso.assistant import sandbox
-from sayso.assistant.sandbox import confining, running
+from sayso.assistant.sandbox import confining
 from sayso.errors import InputError, MissingPartError
 from sayso.settings import Sandbox
 from tests.conftest import ROOT
@@ -343,4 +343,3 @@ def test_output_stays_in_its_block():
     assert "\x1b" not in body
     assert "exit code 2" in sandbox.markdown(sandbox.Ran("", "", 2, 0.1, ""))
     assert "Zeit" in sandbox.markdown(sandbox.Ran("", "", -9, 0.1, "time"), "de")
-    assert running.fenced("", "text") == "```text\n\n```"

@@ -1,7 +1,6 @@
 """Running code and showing what came of it."""
 
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -9,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from sayso.assistant.fencing import fenced
 from sayso.assistant.sandbox.confining import MIB, PYTHON, available, confined
 from sayso.assistant.sandbox.watching import Reason, Watched, watched
 from sayso.errors import InputError, MissingPartError
@@ -141,12 +141,3 @@ def markdown(ran: Ran, language: str = "en") -> str:
         if text.strip():
             parts += [words[name], fenced(text, "text")]
     return "\n\n".join(parts)
-
-
-def fenced(text: str, kind: str) -> str:
-    """Return a fenced block; its fence is longer than any run of backticks in the text."""
-    # Control characters could move a terminal's cursor or hide what follows.
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "\ufffd", text)
-    longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{kind}\n{clean.rstrip(chr(10))}\n{fence}"

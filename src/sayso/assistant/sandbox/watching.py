@@ -78,13 +78,13 @@ def watched(
         descriptors: what it inherits.
         seconds: by the clock on the wall.
         memory_bytes: of all its processes together.
-        talks: whether it reads what we write; else its input is empty.
+        talks: whether it reads what we write, and its errors go nowhere; else its input is empty.
     """
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if talks else subprocess.PIPE,
         pass_fds=descriptors,
         env={},
         cwd="/",

@@ -1,0 +1,119 @@
+"""What is calculated: the plan of a question whose words are all read."""
+
+from sayso.assistant.analysis import words
+from sayso.assistant.analysis.asked import Asked, Unclear
+from sayso.assistant.analysis.plans import Group, Measure, Plan
+from sayso.assistant.analysis.tables import Column
+from sayso.assistant.analysis.words import stem
+
+
+def put_together(asked: Asked) -> Plan:
+    """Return what is asked; raises Unclear where that is not one thing."""
+    names = list(dict.fromkeys(operation for _, operation in asked.operations))
+    columns = list(dict.fromkeys(column for _, column in asked.columns))
+    columns += asked.ranked
+    if "different" in names:
+        names = ["different"]
+    elif "share" in names:
+        names = ["share"]
+    elif "count" in names and len(names) > 1:
+        names = [n for n in names if n != "sum"] if not columns else names
+    measures = _measures(asked, names, columns)
+    if any(group.column in [m.column for m in measures] for group in asked.groups):
+        raise Unclear
+    stated = [f.column for f in asked.filters if f.sign == "="]
+    if len(set(stated)) < len(stated):  # a sum in Kiel, and another in Lübeck
+        raise Unclear
+    if not measures or (asked.top and not asked.groups):
+        raise Unclear
+    return Plan(
+        asked.table, tuple(measures), tuple(asked.groups), tuple(asked.filters),
+        asked.top, asked.lowest, asked.mentioned,
+    )  # fmt: skip
+
+
+def _measures(asked: Asked, names: list[str], columns: list[Column]) -> list[Measure]:
+    numbers = [column for column in columns if column.is_number]
+    others = [column for column in columns if not column.is_number]
+    if names == ["different"]:
+        if len(columns) != 1:
+            raise Unclear
+        return [Measure("different", columns[0])]
+    if names == ["share"]:
+        return _share(asked, numbers, others)
+    if names == ["count"]:
+        return _counted(asked, numbers, others)
+    if not names:
+        return _unnamed(asked, numbers, others)
+    if (others and numbers) or (len(names) > 1 and len(numbers) > 1):
+        raise Unclear
+    if others:  # the earliest day, the last name
+        if set(names) - {"min", "max"} or any(column.kind == "truth" for column in others):
+            raise Unclear
+        return [Measure(name, column) for name in names for column in others]
+    if not numbers:
+        numbers = _only_number(asked)
+    return [
+        Measure(name, None if name == "count" else column) for name in names for column in numbers
+    ]
+
+
+def _only_number(asked: Asked) -> list[Column]:
+    numbers = [column for column in asked.table.columns if column.is_number]
+    if len(numbers) != 1:
+        raise Unclear
+    return numbers
+
+
+def _share(asked: Asked, numbers: list[Column], others: list[Column]) -> list[Measure]:
+    if len(numbers) > 1 or len(others) > 1:
+        raise Unclear
+    if others:
+        asked.groups.append(Group(others[0]))
+    if not asked.groups and not asked.filters:
+        raise Unclear
+    if len(asked.groups) > 1:
+        raise Unclear
+    counted = numbers or _standing_for_rows(asked)
+    return [Measure("share", counted[0] if counted else None)]
+
+
+def _standing_for_rows(asked: Asked) -> list[Column]:
+    """Return the column that counts, where each row stands for many, as `posts` in `posts`."""
+    return [c for c in asked.table.columns if c.kind == "whole" and c.name == asked.table.name]
+
+
+def _counted(asked: Asked, numbers: list[Column], others: list[Column]) -> list[Measure]:
+    if len(numbers) + len(others) > 1:
+        raise Unclear
+    if numbers:  # how many posts, how many inhabitants: a column that counts
+        if numbers[0].kind != "whole":
+            raise Unclear
+        return [Measure("sum", numbers[0])]
+    if others:
+        return [Measure("different", others[0])]
+    counted = _standing_for_rows(asked)
+    return [Measure("sum", counted[0])] if counted else [Measure("count")]
+
+
+def _unnamed(asked: Asked, numbers: list[Column], others: list[Column]) -> list[Measure]:
+    """Read what names no calculation: 'revenue by city', 'which city has the most posts'."""
+    if others:
+        raise Unclear
+    if not asked.groups:
+        if len(numbers) != 1 or not _adds_up(numbers[0]):
+            raise Unclear
+        return [Measure("sum", numbers[0])]
+    if not numbers:
+        if not asked.top or asked.superlative:
+            raise Unclear
+        return _counted(asked, [], [])
+    made = []
+    for column in numbers:
+        extreme = asked.top and not _adds_up(column)
+        made.append(Measure(("min" if asked.lowest else "max") if extreme else "sum", column))
+    return made
+
+
+def _adds_up(column: Column) -> bool:
+    return any(stem(part) in words.ADDITIVE for part in words.parts(column.name))
