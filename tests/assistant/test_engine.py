@@ -1,5 +1,6 @@
 """The engine on the real base: answers, swaps under load, early leaving, errors, silence."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from msgspec import structs
 
 from sayso.assistant.engine import Chunk, NotLoadedError, Options, PromptTooLongError, generate
 from sayso.assistant.engines.llama import LlamaEngine
+from sayso.assistant.engines.llama_instance import Instance
 from sayso.errors import InputError, MissingPartError, SaysoError, UsageError
 from sayso.training import releases
 from sayso.training.base import find_gguf
@@ -330,3 +333,81 @@ def test_the_process_ends_with_the_program_however_that_ends(base: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL
     until(lambda: not psutil.pid_exists(int(done.stdout)))
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"at": {"$ref": "#/$defs/place"}, "days": {"enum": [1, 3]}},
+            "required": ["at", "days"],
+            "additionalProperties": False,
+            "$defs": {"place": {"type": "string", "maxLength": 12}},
+        },
+    },
+}
+
+
+@pytest.mark.base_model
+def test_functions_are_called_as_they_say_even_by_a_model_that_knows_none(
+    engine: LlamaEngine,
+) -> None:
+    engine.load("first", None)
+    asked = [{"role": "user", "content": "How is the weather in Kiel for 3 days?"}]
+    must = Options(
+        max_tokens=80, temperature=0, seed=1, tools=(WEATHER,), tool_choice="required",
+        parallel_tool_calls=False,
+    )  # fmt: skip
+    chunks = list(engine.stream(asked, must))
+    assert chunks[-1].finish_reason == "tool_calls"
+    assert not text(chunks)
+    (call,) = [call for chunk in chunks for call in chunk.tool_calls]
+    assert (call["index"], call["type"], call["function"]["name"]) == (0, "function", "weather")
+    arguments = json.loads(call["function"]["arguments"])
+    assert arguments.keys() == {"at", "days"}
+    assert len(arguments["at"]) <= 12
+    assert arguments["days"] in (1, 3)
+    # What came of it goes back, and an answer in words comes without the object around it.
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "Storm, no ferries"}
+    talk = [*asked, {"role": "assistant", "content": None, "tool_calls": [call]}, result]
+    free = Options(max_tokens=16, temperature=0, seed=1, tools=(WEATHER,))
+    answer = list(engine.stream(talk, free))
+    assert answer[-1].finish_reason in ("stop", "length", "tool_calls")
+    assert '"answer"' not in text(answer)
+    none = structs.replace(free, tool_choice="none")
+    plain = structs.replace(free, tools=())
+    assert text(list(engine.stream(talk, none))) == text(list(engine.stream(talk, plain)))
+
+
+@pytest.mark.base_model
+def test_an_answer_is_bound_to_a_schema(engine: LlamaEngine) -> None:
+    engine.load("first", None)
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 99}}}
+    schema |= {"required": ["n"], "additionalProperties": False}
+    form = {"type": "json_schema", "json_schema": {"name": "number", "schema": schema}}
+    options = Options(max_tokens=40, temperature=0, response_format=form)
+    answer = json.loads(text(list(engine.stream(QUESTION, options))))
+    assert answer.keys() == {"n"}
+    assert isinstance(answer["n"], int)
+
+
+@pytest.mark.base_model
+def test_text_comes_out_as_the_model_makes_it(base: Path, tmp_path: Path) -> None:
+    shape = {"threads": 1, "parallel": 1, "context_tokens": 512}
+    instance = Instance("first", base, None, socket_path=tmp_path / "a.sock", **shape)
+    # A grammar with one sentence stands in for a model that would say just that.
+    for said in (
+        "<think>\na</think>\n b <tool_call>\n{}</tool_call>",
+        "  \n white",
+        "[TOOL_CALLS]",
+    ):
+        request = {
+            "messages": QUESTION,
+            "reasoning_format": "none",
+            "grammar": f"root ::= {json.dumps(said)}",
+        }
+        answer = instance.ask("POST", "/v1/chat/completions", request)
+        assert answer["choices"][0]["message"]["content"] == said
+    instance.close()

@@ -23,7 +23,8 @@ class Options(msgspec.Struct, frozen=True):
     """How to answer; `seed` makes an answer repeatable as long as no other runs beside it.
 
     `tools` are functions that the model may call, as OpenAI's API describes them, `tool_choice`
-    says which it may or must; the calls come in `Chunk.tool_calls`.
+    says which it may or must, `parallel_tool_calls` whether several at once; the calls come in
+    `Chunk.tool_calls`. `response_format` binds the answer to JSON, as OpenAI's API has it.
     """
 
     max_tokens: int = 512
@@ -33,6 +34,8 @@ class Options(msgspec.Struct, frozen=True):
     seed: int | None = None
     tools: tuple[dict[str, Any], ...] = ()
     tool_choice: Any = None
+    parallel_tool_calls: bool = True
+    response_format: dict[str, Any] | None = None
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -87,7 +90,8 @@ class Engine(Protocol):
             options: length, sampling, stop texts, functions.
 
         Raises:
-            UsageError: there is nothing to answer, or an option is out of range.
+            UsageError: there is nothing to answer, an option is out of range, or one that this
+                engine cannot do.
             NotLoadedError: no release is loaded.
             PromptTooLongError: raised by the first `next`.
             SaysoError: raised by a `next`: the messages were refused, or the answer broke off.

@@ -1,66 +1,23 @@
-"""One llama.cpp process with one release, and the answers that it streams."""
+"""One llama.cpp process with one release."""
 
 import contextlib
-import http.client
 import importlib.util
-import math
 import os
-import socket
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from sayso.assistant.engines.llama_server import Order, Report
-from sayso.errors import InputError, MissingPartError, SaysoError
+from sayso.assistant.engines.served import Can, Served
+from sayso.errors import InputError, MissingPartError
 
-_ASKING_SECONDS: Final = 60.0
 # Read once, as libgomp is loaded. By default a waiting thread spins for milliseconds: beside
 # two busy processes on two cores, 1 to 3 tokens/s instead of 7 to 20 (alone, 68 for 61).
 OPENMP: Final = {"GOMP_SPINCOUNT": "1000"}
-
-
-class Delta(msgspec.Struct):
-    """New text, if any."""
-
-    content: str | None = None
-
-
-class Choice(msgspec.Struct):
-    """The only alternative of an answer."""
-
-    delta: Delta
-    finish_reason: str | None = None
-
-
-class Usage(msgspec.Struct):
-    """Token counts, in the last event."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class Failure(msgspec.Struct):
-    """Why llama.cpp refused; its message is left out, for it may quote the conversation."""
-
-    type: str
-    n_prompt_tokens: int = 0
-    n_ctx: int = 0
-
-
-class Event(msgspec.Struct):
-    """A line of llama.cpp's stream: OpenAI's chat completion chunk, or an error."""
-
-    choices: list[Choice] = []
-    usage: Usage | None = None
-    error: Failure | None = None
-
-
-_EVENTS: Final = msgspec.json.Decoder(Event)
 
 
 def check_library() -> None:
@@ -76,12 +33,11 @@ def check_library() -> None:
         )
 
 
-class Process:
+class Process(Served):
     """A llama.cpp process; it ends when nothing refers to it any more, or with this program.
 
     Args:
-        order: what it serves. Its socket is in a folder of ours: neither on the network nor open
-            to other users.
+        order: what it serves.
         named: what it serves, in words for errors.
 
     Raises:
@@ -89,7 +45,7 @@ class Process:
     """
 
     def __init__(self, order: Order, named: str) -> None:
-        self._socket_path = order.socket
+        super().__init__(order.socket, "llama.cpp")
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "sayso.assistant.engines.llama_server"],
             stdin=subprocess.PIPE,
@@ -116,29 +72,6 @@ class Process:
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
-
-    def connect(self, seconds: float | None = None) -> http.client.HTTPConnection:
-        """Return a connection for one request, which waits so long for each piece."""
-        return _UnixConnection(self._socket_path, seconds)
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Call an endpoint and return what it answers.
-
-        Raises:
-            SaysoError: no answer, or not the status 200.
-        """
-        connection = self.connect(_ASKING_SECONDS)
-        try:
-            connection.request(method, path, msgspec.json.encode(body) if body else None)
-            response = connection.getresponse()
-            data = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise SaysoError(f"llama.cpp does not answer {path}") from error
-        finally:
-            connection.close()
-        if response.status != http.HTTPStatus.OK:
-            raise SaysoError(f"llama.cpp answers {path} with {response.status}, expected 200")
-        return msgspec.json.decode(data)
 
 
 class Instance(Process):
@@ -180,100 +113,9 @@ class Instance(Process):
         )
         files = f"{base.name} with {adapter.name if adapter else 'no adapter'}"
         super().__init__(order, f"release {release!r}: {files}")
-        try:
-            self._probe(order.adapter)
-        except SaysoError:
-            self.close()
-            raise
-
-    def _probe(self, adapter: str) -> None:
-        """Check that this very process generates, with this very adapter at full strength."""
-        request = {"prompt": "Say one word:", "max_tokens": 1, "temperature": 0, "logprobs": 1}
-        try:
-            answer = self.ask("POST", "/v1/completions", request)
-            likelihood = answer["choices"][0]["logprobs"]["content"][0]["logprob"]
-        except (SaysoError, LookupError, TypeError) as error:
-            raise self._unsound("it generates nothing") from error
-        # Weights out of range end as NaN, which JSON has as null.
-        if likelihood is None or not math.isfinite(likelihood):
-            raise self._unsound("its probabilities are not numbers")
-        loaded = [(lora["path"], lora["scale"]) for lora in self.ask("GET", "/lora-adapters")]
-        if loaded != ([(adapter, 1.0)] if adapter else []):
-            raise self._unsound("its adapter is not the one asked for")
-
-    def _unsound(self, problem: str) -> SaysoError:
-        return SaysoError(
-            f"release {self.release!r} failed the probe: {problem}",
-            "train it again (`sayso train`), or serve another release",
-        )
-
-
-class Answer:
-    """One request under way; `leave` may be called from any thread.
-
-    Args:
-        instance: where it runs; referred to until the answer has ended.
-        request: the body of an OpenAI chat completion, as JSON.
-    """
-
-    def __init__(self, instance: Instance, request: bytes) -> None:
-        self.release = instance.release
-        self._instance: Instance | None = instance
-        self._request = request
-        self._connection = instance.connect()
-        self._socket: socket.socket | None = None
-        self._left = False
-
-    def events(self) -> Iterator[Event]:
-        """Wait for the events one by one, until the generation ends or is left.
-
-        Raises:
-            SaysoError: llama.cpp broke off.
-        """
-        try:
-            self._connection.connect()
-            self._socket = self._connection.sock
-            if self._left:
-                return
-            self._connection.request("POST", "/v1/chat/completions", self._request)
-            response = self._connection.getresponse()
-            if response.status != http.HTTPStatus.OK:
-                yield _EVENTS.decode(response.read())
-                return
-            while line := response.readline():
-                data = line.partition(b": ")[2].strip()
-                if data == b"[DONE]":
-                    return
-                if data:
-                    yield _EVENTS.decode(data)
-        except (OSError, http.client.HTTPException, msgspec.MsgspecError, ValueError) as error:
-            # Its message may quote the conversation; only its kind may be told.
-            if not self._left:
-                raise SaysoError(f"llama.cpp broke off ({type(error).__name__})") from None
-        else:
-            if not self._left:
-                raise SaysoError("llama.cpp broke off")
-        finally:
-            self._connection.close()
-            self._instance = None
-
-    def leave(self) -> None:
-        """End the generation with its next token, or the next piece of the prompt."""
-        self._left = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # it is closed already
-                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, seconds: float | None) -> None:
-        super().__init__("localhost", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        self.probe(order.adapter)
+        able = self.ask("GET", "/props")["chat_template_caps"]
+        self.can = Can(read_tools=able["supports_tools"])
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -26,7 +26,7 @@ class Order(Struct, kw_only=True):
     """What to serve, and where.
 
     `threads` generate (0 = all cores), `parallel` answers run at once, `context_tokens` hold the
-    prompt and answer of each.
+    prompt and answer of each. `embedding` = it makes vectors of texts, and no answers.
     """
 
     socket: str
@@ -35,6 +35,7 @@ class Order(Struct, kw_only=True):
     threads: int
     parallel: int
     context_tokens: int
+    embedding: bool = False
 
 
 class Report(Struct):
@@ -52,6 +53,10 @@ def parameters(llama: Any, order: Order) -> Any:
     params.n_parallel = order.parallel
     params.n_ctx = order.context_tokens * order.parallel
     params.n_batch = PIECE_TOKENS
+    if order.embedding:
+        params.embedding = True
+        # A text is read at once: each of its words attends to all others.
+        params.n_batch = params.n_ubatch = order.context_tokens
     params.cpuparams.n_threads = order.threads or os.cpu_count() or 1
     params.cpuparams_batch.n_threads = order.threads or os.cpu_count() or 1
     params.hostnames = [order.socket]
@@ -64,7 +69,8 @@ def parameters(llama: Any, order: Order) -> Any:
     params.fit_params = False  # the context's length is ours to choose
     params.warmup = False  # the probe warms up
     params.prefill_assistant = False
-    params.force_pure_content_parser = True  # text in, text out: no tools, no reasoning
+    # Each request says `reasoning_format` "none": text in, text out. With the pure content parser
+    # there would be no tools, no schemas, and white space would be cut off at the beginning.
     return params
 
 
