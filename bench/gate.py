@@ -32,8 +32,9 @@ from sqlalchemy import insert
 
 from quiet import wait_until_quiet
 from sayso.corpus import admission
+from sayso.corpus.columns import FINGERPRINTS, RECORDS
 from sayso.corpus.duplicates import PLACES
-from sayso.corpus.store import FINGERPRINTS, RECORDS, Store
+from sayso.corpus.store import Store
 from sayso.gate import gate
 from sayso.gate.keyset import KeySet
 from sayso.gate.policy import load

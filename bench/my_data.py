@@ -31,7 +31,8 @@ from rich.console import Console
 from sqlalchemy import insert
 
 from quiet import wait_until_quiet
-from sayso.corpus.store import RECORDS, Store
+from sayso.corpus.columns import RECORDS
+from sayso.corpus.store import Store
 from sayso.rights import ledger, sessions
 from sayso.rights.database import Rights, now, signed
 from sayso.rights.tables import accounts, users
@@ -205,7 +206,9 @@ def store(
     both = rows.select("key", "rev", "account_key", "service", "language", "text")
     both = both.with_columns(written=rows["created_at"], treatment=pl.lit(0, pl.UInt64))
     tables.corpus.append(both.with_columns(masked=pl.lit("{}"), exact=pl.col("key")))
-    tables.retrieval.append(both.with_columns(id=rows["id"], handle=rows["author"]))
+    tables.retrieval.append(
+        both.with_columns(id=rows["id"], handle=rows["author"], url=pl.lit(""), terms=rows["text"])
+    )
     liked = rows.select("key", "account_key", object_key="key", at="created_at")
     tables.interactions.append(
         liked.with_columns(verb=pl.lit("like"), value=pl.lit(0.0), unit=pl.lit(""))

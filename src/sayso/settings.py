@@ -143,6 +143,26 @@ class Knowledge(Struct, forbid_unknown_fields=True, frozen=True):
     ] = 0
 
 
+class Api(Struct, forbid_unknown_fields=True, frozen=True):
+    """[api] Who may ask the assistant, by the chat page and by /v1; see docs/openai.md."""
+
+    open_to: Annotated[
+        Literal["anybody", "members"],
+        Meta(
+            description="'members': only who is signed in, and programs with a key of "
+            "`sayso keys add NAME --assistant`."
+        ),
+    ] = "anybody"
+    requests_per_minute: Annotated[
+        int,
+        Meta(ge=0, description="Of one key, member or address in a minute; 0 = any number."),
+    ] = 120
+    at_once: Annotated[
+        int,
+        Meta(ge=0, description="Answers that one of them may have at once; 0 = any number."),
+    ] = 8
+
+
 class Ingest(Struct, forbid_unknown_fields=True, frozen=True):
     """[ingest] Events handed in by HTTP, with a key of `sayso keys`."""
 
@@ -636,6 +656,7 @@ class Settings(Struct, forbid_unknown_fields=True, frozen=True):
     cells: Cells = Cells()
     training: Training = Training()
     serving: Serving = Serving()
+    api: Api = Api()
     knowledge: Knowledge = Knowledge()
     ingest: Ingest = Ingest()
     inbox: Inbox = Inbox()

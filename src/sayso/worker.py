@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import select
 
+from sayso.assistant.retrieval import vectors
 from sayso.corpus import admission
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
@@ -105,6 +106,7 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
     workspace = Workspace.open(home)
     rights = Rights(workspace)
     done: Marks | None = None
+    unfilled = False
     told = ""
     duties = Duties()
     while not stop.is_set() and os.getppid() == parent:
@@ -131,6 +133,11 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
             except SaysoError as error:
                 log.error("training failed: %s. %s", error.problem, error.hint)  # noqa: TRY400
                 done = seen
+            unfilled = True
+        elif unfilled:
+            # A few at a time: an objection that comes meanwhile is seen after each.
+            unfilled = fill_vectors(workspace)
+            continue
         stop.wait(POLL_SECONDS)
 
 
@@ -194,3 +201,16 @@ def refresh_answers(workspace: Workspace) -> None:
     judged = admission.judge_all(workspace, now())
     prepare(workspace, judged)
     tidy(workspace, judged)
+    fill_vectors(workspace)
+
+
+def fill_vectors(workspace: Workspace) -> bool:
+    """Make vectors of some records that have none, the newest; return whether more may be left.
+
+    Without them posts are found by their words alone.
+    """
+    try:
+        return vectors.fill(workspace) > 0
+    except SaysoError as error:
+        log.warning("no vectors: %s. %s", error.problem, error.hint)
+        return False

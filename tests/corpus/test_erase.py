@@ -11,6 +11,7 @@ from sayso.audit.erasure import leftovers, raw_rows
 from sayso.corpus import admission, erase
 from sayso.corpus.prepare import prepare, tidy
 from sayso.corpus.store import Store
+from sayso.corpus.terms import terms
 from sayso.errors import UsageError
 from sayso.gate.keyset import KeySet
 from sayso.rights import items, objections, tombstones
@@ -56,7 +57,7 @@ def tables(workspace):
 def found(workspace, word: str) -> int:
     """Full-text hits, by the index alone."""
     dataset = Store(workspace).retrieval.open()
-    return len(dataset.scanner(full_text_query=MatchQuery(word, "text")).to_table())
+    return len(dataset.scanner(full_text_query=MatchQuery(terms(word, "en"), "terms")).to_table())
 
 
 def indexes(workspace) -> list[object]:
@@ -104,7 +105,7 @@ def test_a_single_record_counts_as_out_of_answers_from_the_click_on(town):
     owner = {number("record", before[0]): number("account", "member-1@square")}
     given = Given(name="member-1@square", about=ITEMS, confirmed_by="member")
     items.take_out(rights, given, owner)
-    assert [source.id for source in search(town, MARKER, 9)] == before[1:]
+    assert before[0] not in {source.id for source in search(town, MARKER, 9)}
     items.put_back(rights, "member-1@square", owner)
     assert before[0] in {source.id for source in search(town, MARKER, 9)}
 

@@ -32,19 +32,35 @@ def best_passage(text: str, weighed: dict[str, float]) -> tuple[str, float]:
     """
     parts = sentences(text)
     whole = sum(weighed.values()) or 1.0
-    scores = [_covered(part, weighed) / whole for part in parts]
+    passage = around_best(parts, [_covered(part, weighed) for part in parts])
+    return passage, _covered(passage, weighed) / whole
+
+
+def around_best(parts: Sequence[str], scores: Sequence[float]) -> str:
+    """Return the sentence with the best score and its neighbours, as far as they fit."""
     if not parts:
-        return "", 0.0
+        return ""
     best = max(range(len(parts)), key=lambda place: (scores[place], -place))
     first, last = best, best
     while True:
         sides = [place for place in (last + 1, first - 1) if 0 <= place < len(parts)]
         fitting = [p for p in sides if _length(parts, min(first, p), max(last, p)) <= LONGEST]
         if not fitting:
-            break
+            return " ".join(parts[first : last + 1])
         first, last = min(first, fitting[0]), max(last, fitting[0])
-    passage = " ".join(parts[first : last + 1])
-    return passage, _covered(passage, weighed) / whole
+
+
+def pieces(text: str, longest: int, most: int) -> list[str]:
+    """Cut a text at sentence ends into pieces of about so many characters, so many at most."""
+    found: list[str] = []
+    for part in sentences(text):
+        if found and len(found[-1]) + len(part) < longest:
+            found[-1] += f" {part}"
+        elif len(found) < most:
+            found.append(part)
+        else:
+            break
+    return found
 
 
 def _covered(text: str, weighed: dict[str, float]) -> float:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 
 from sayso.content.events import AccountUpdate, Delete, Interaction, Undelete, Upsert
 from sayso.content.record import AUDIENCES, HIGHEST_REV, Record
+from sayso.corpus.columns import INTERACTIONS
 from sayso.corpus.imported import Report, count
-from sayso.corpus.store import INTERACTIONS, Store
+from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import people, tombstones
 from sayso.rights.tombstones import Tombstone

@@ -51,7 +51,8 @@ def erase(workspace: Workspace) -> int:
     rights, store = Rights(workspace), Store(workspace)
     with workspace.lock("content", wait=True):
         gone = tombstones.frame(rights)["key"].to_list()
-        erased = sum(t.remove(gone) for t in (store.records, store.corpus, store.retrieval))
+        tables = (store.records, store.corpus, store.retrieval, store.vectors)
+        erased = sum(table.remove(gone) for table in tables)
         objectors = KeySet(objections.objectors(rights))
         reactions = store.interactions.read(["key", "account_key"])
         blocked = objectors.contains(reactions["account_key"].to_numpy())

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from sayso.content.events import AccountUpdate, Upsert
 from sayso.content.record import Medium, Record
-from sayso.corpus.store import RECORDS, Store
+from sayso.corpus.columns import RECORDS
+from sayso.corpus.store import Store
 from sayso.gate.keyset import KeySet
 from sayso.rights import ledger, objections, people, tombstones
 from sayso.rights.database import Rights, unsigned

@@ -13,8 +13,8 @@ from msgspec import Struct, field
 
 from sayso.content.events import AccountUpdate, Delete, Interaction
 from sayso.content.record import Record, own_words
+from sayso.corpus.columns import FINGERPRINTS, RECORDS
 from sayso.corpus.fingerprints import fingerprints
-from sayso.corpus.store import FINGERPRINTS, RECORDS
 from sayso.sources.items import Item, Refused, Rejected, Skipped
 from sayso.workspace import Pseudonyms
 

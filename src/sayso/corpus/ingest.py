@@ -177,7 +177,7 @@ def _store_records(store: Store, batch: Batch, rows: Rows, report: Report) -> No
     )
     # What was made of them goes first: a crash in between must not leave it, and the new revision
     # may have the old one's number.
-    for derived in (store.corpus, store.retrieval):
+    for derived in (store.corpus, store.retrieval, store.vectors):
         derived.delete(changed["key"].to_pylist())
     store.records.replace(changed)
     # Also what has its tombstone from before: a crash may have come between it and this.

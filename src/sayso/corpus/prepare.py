@@ -15,6 +15,7 @@ from sayso.corpus.clean import clean
 from sayso.corpus.duplicates import first_of_own
 from sayso.corpus.language import identify
 from sayso.corpus.store import Store, Table
+from sayso.corpus.terms import terms
 from sayso.corpus.treatment import Treatments
 from sayso.corpus.treatment import standing as treatments_of
 from sayso.gate.gate import Admitted, admit
@@ -24,7 +25,7 @@ INDEX_FROM: Final = 1000  # fewer new rows are searched beside the index
 _KEYS: Final = dict.fromkeys(("key", "account_key", "exact", "treatment"), pl.UInt64)
 _ROW: Final = ("key", "rev", "treatment")  # what makes a row of the corpus out of date
 _COLUMNS: Final = (
-    "key rev id author account_key service language text media created_at ingested_at print_key"
+    "key rev id author account_key service language text media created_at ingested_at print_key url"
 ).split()
 
 
@@ -70,6 +71,7 @@ def tidy(workspace: Workspace, judged: Judged) -> int:
         gone = _drop_stale(store.corpus, treatments.beside(admitted.both))
         answerable = judged.records.filter("answerable")
         gone += _drop_stale(store.retrieval, treatments.beside(answerable))
+        gone += _drop_stale(store.vectors, treatments.beside(answerable))
         if gone:
             # An edited record's rows went by its key, the new revision's with the old one's.
             _add_to_corpus(workspace, admitted, treatments)
@@ -212,6 +214,7 @@ def _corpus_row(
 def _retrieval_row(row: dict[str, object], treatments: Treatments) -> dict[str, object]:
     declared = str(row["language"])
     text, _ = treatments.treat(int(str(row["key"])), clean(_words(row), declared).text)
+    language = identify(text, declared).code
     return {
         "key": row["key"],
         "rev": row["rev"],
@@ -220,7 +223,9 @@ def _retrieval_row(row: dict[str, object], treatments: Treatments) -> dict[str, 
         "handle": row["handle"],
         "service": row["service"],
         "written": row["created_at"] or row["ingested_at"],
-        "language": identify(text, declared).code,
+        "language": language,
         "text": text,
         "treatment": row["treatment"],
+        "url": row["url"],
+        "terms": terms(text, language),
     }

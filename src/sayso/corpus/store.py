@@ -16,100 +16,31 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sayso.corpus.columns import (
+    CORPUS,
+    FINGERPRINTS,
+    INTERACTIONS,
+    RECORDS,
+    RETRIEVAL,
+    vectors,
+)
 from sayso.errors import WorkspaceError
 from sayso.workspace import Workspace
 
 MOST_FRAGMENTS: Final = 64  # many small files are slow to read; then they become one
-_MOMENT: Final = pa.timestamp("us", tz="UTC")
+MANY_ROWS: Final = 50_000  # fewer are looked through faster than an index of them is kept
+WIDTH: Final = 384  # of the vectors of all-MiniLM-L6-v2
 
-RECORDS: Final = pa.schema(
-    [
-        ("id", pa.string()),
-        ("key", pa.uint64()),  # pseudonym of the id
-        ("rev", pa.int64()),
-        ("service", pa.string()),
-        ("surface", pa.string()),
-        ("author", pa.string()),
-        ("account_key", pa.uint64()),  # 0 = no author
-        ("co_authors", pa.int32()),
-        ("audience", pa.string()),
-        ("audience_source", pa.string()),
-        ("created_at", _MOMENT),
-        ("ingested_at", _MOMENT),
-        ("date_state", pa.string()),
-        ("edited_at", _MOMENT),
-        ("language", pa.string()),
-        ("text", pa.string()),
-        ("content_warning", pa.string()),
-        ("sensitive", pa.bool_()),
-        ("media", pa.string()),  # JSON
-        ("reply_to", pa.string()),
-        ("reply_key", pa.uint64()),
-        ("quote_of", pa.string()),
-        ("quote_key", pa.uint64()),
-        ("container", pa.string()),
-        ("mentions", pa.list_(pa.string())),
-        ("tags", pa.list_(pa.string())),
-        ("url", pa.string()),
-        ("train_signal", pa.string()),
-        ("print_key", pa.uint64()),  # its row in the fingerprints
-        ("license", pa.string()),
-        ("source", pa.string()),
-    ]
-)
-
-# Kept when a record goes, or else an objection would bring a copied text back (keyed: no text).
-FINGERPRINTS: Final = pa.schema(
-    [
-        ("key", pa.uint64()),
-        ("account_key", pa.uint64()),
-        ("exact", pa.uint64()),
-        ("signature", pa.list_(pa.uint32(), 64)),
-        ("long", pa.bool_()),
-    ]
-)
-
-INTERACTIONS: Final = pa.schema(
-    [
-        ("key", pa.uint64()),
-        ("account_key", pa.uint64()),  # of who reacted
-        ("verb", pa.string()),
-        ("object_key", pa.uint64()),
-        ("value", pa.float64()),
-        ("unit", pa.string()),
-        ("at", _MOMENT),
-    ]
-)
-
-CORPUS: Final = pa.schema(
-    [
-        ("key", pa.uint64()),
-        ("rev", pa.int64()),
-        ("account_key", pa.uint64()),
-        ("service", pa.string()),
-        ("written", _MOMENT),
-        ("language", pa.string()),
-        ("text", pa.string()),
-        ("masked", pa.string()),  # JSON: counts by kind
-        ("exact", pa.uint64()),
-        ("treatment", pa.uint64()),  # which names were masked; 0 = none
-    ]
-)
-
-RETRIEVAL: Final = pa.schema(
-    [
-        ("key", pa.uint64()),
-        ("rev", pa.int64()),
-        ("account_key", pa.uint64()),
-        ("id", pa.string()),
-        ("handle", pa.string()),
-        ("service", pa.string()),
-        ("written", _MOMENT),
-        ("language", pa.string()),
-        ("text", pa.string()),
-        ("treatment", pa.uint64()),
-    ]
-)
+# Terms come ready made; nothing is to be taken apart or left out.
+_TERMS: Final = {
+    "base_tokenizer": "whitespace",
+    "lower_case": False,
+    "stem": False,
+    "remove_stop_words": False,
+    "ascii_folding": False,
+    "max_token_length": 200,
+    "with_position": False,
+}
 
 
 class Table:
@@ -118,13 +49,17 @@ class Table:
     Args:
         path: the table's folder.
         schema: its columns.
-        full_text: a text column to index, if any.
+        full_text: a column of terms with spaces between to index, if any.
+        nearest: a column of vectors to index, if any.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, full_text: str = "") -> None:
+    def __init__(
+        self, path: Path, schema: pa.Schema, full_text: str = "", nearest: str = ""
+    ) -> None:
         self.path = path
         self.schema = schema
         self.full_text = full_text
+        self.nearest = nearest
 
     def open(self) -> Any:
         """Return the newest version as a `lance.LanceDataset`, made empty at first use.
@@ -227,19 +162,40 @@ class Table:
     def index(self) -> None:
         """Build the full-text index anew, so that it holds no word of a row that is gone."""
         dataset = self.open()
-        if self.full_text and dataset.count_rows():
-            dataset.create_scalar_index(
-                self.full_text,
-                "INVERTED",
-                replace=True,
-                base_tokenizer="icu",
-                stem=False,
-                remove_stop_words=False,
-                ascii_folding=True,
-                with_position=False,
+        rows = dataset.count_rows()
+        many = rows >= MANY_ROWS
+        kept = {self.full_text} if rows else set()
+        # Compacting takes the codes of rows that are gone out of the vectors' index.
+        kept |= {"key", self.nearest} if many else set()
+        for index in dataset.list_indices():
+            if index["fields"][0] not in kept:
+                dataset.drop_index(index["name"])
+        if self.full_text and rows:
+            dataset.create_scalar_index(self.full_text, "INVERTED", replace=True, **_TERMS)
+            if many:
+                dataset.create_scalar_index("key", "BTREE", replace=True)
+
+    def index_vectors(self) -> None:
+        """Index the vectors, if they are many, or add those that are not in the index yet.
+
+        IVF_PQ (Jégou et al. 2011): clustered, and each shortened to a byte for eight dimensions.
+        """
+        dataset = self.open()
+        if not self.nearest or (rows := dataset.count_rows()) < MANY_ROWS:
+            return
+        if not dataset.list_indices():
+            dataset.create_index(
+                self.nearest,
+                "IVF_PQ",
+                metric="dot",
+                num_partitions=int(rows**0.5),
+                num_sub_vectors=self.schema.field(self.nearest).type.list_size // 8,
+                sample_rate=64,
             )
-        elif self.full_text and dataset.list_indices():
-            dataset.drop_index(f"{self.full_text}_idx")
+            return
+        statistics = dataset.stats.index_stats(f"{self.nearest}_idx")
+        if statistics["num_unindexed_rows"] > MANY_ROWS // 5:
+            dataset.optimize.optimize_indices()
 
     def erase(self) -> None:
         """Make deletions physical: rewrite files, rebuild indexes, remove old versions."""
@@ -276,4 +232,5 @@ class Store:
         self.fingerprints = Table(folder / "fingerprints.lance", FINGERPRINTS)
         self.interactions = Table(folder / "interactions.lance", INTERACTIONS)
         self.corpus = Table(folder / "corpus.lance", CORPUS)
-        self.retrieval = Table(folder / "retrieval.lance", RETRIEVAL, full_text="text")
+        self.retrieval = Table(folder / "retrieval.lance", RETRIEVAL, full_text="terms")
+        self.vectors = Table(folder / "vectors.lance", vectors(WIDTH), nearest="vector")

@@ -105,7 +105,7 @@ def write_lora(path: Path, base: Path, adapter: Mapping[str, tuple[Matrix, Matri
             b = _paired(b, _heads(name, architecture, header))
         writer.add_tensor(f"{tensor}.lora_a", np.ascontiguousarray(a))
         writer.add_tensor(f"{tensor}.lora_b", np.ascontiguousarray(b))
-    _write_atomically(path, writer)
+    write_atomically(path, writer)
 
 
 def _number(header: Header, key: str) -> int:
@@ -159,7 +159,8 @@ def _paired(b: Matrix, heads: int) -> Matrix:
     return b.reshape(heads, 2, -1, b.shape[1]).swapaxes(1, 2).reshape(b.shape)
 
 
-def _write_atomically(path: Path, writer: Any) -> None:
+def write_atomically(path: Path, writer: Any) -> None:
+    """Write what a `gguf.GGUFWriter` holds; a crash leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,0 +1,109 @@
+"""From candidates to sources: what bears on the question, the best first, nobody too often."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+
+from sayso.assistant.retrieval.question import Question
+
+RANK_CONSTANT: Final = 60  # Cormack, Clarke & Büttcher 2009
+# From which share of the question's words, or which cosine, a post bears on it; below, the two
+# together may do. Tuned by `bench/retrieval.py` on its questions without an answer.
+COVERED: Final = 0.5
+ALIKE: Final = 0.55
+TOGETHER: Final = 0.8
+NEAR: Final = 0.35  # of the best score; what scores less does not bear on the question
+HALF_LIFE_DAYS: Final = 180.0
+HALF_LIFE_DAYS_NOW: Final = 7.0  # where the question asks for now
+SAME: Final = 0.8  # Jaccard similarity of the terms of two posts that say the same
+PER_PERSON: Final = 2
+
+Row = dict[str, Any]
+
+
+class Candidate(Struct):
+    """A post that may bear on the question; `covered` is the share of its words that it has."""
+
+    row: Row
+    terms: frozenset[str]
+    found: tuple[float, ...]  # how surely it has each word of the question
+    cosine: float = 0.0
+    piece: int | None = None
+    covered: float = 0.0
+    rank: float = 0.0
+
+
+def fuse(*rankings: Mapping[int, object]) -> dict[int, float]:
+    """Return keys by their reciprocal ranks in all rankings together, best first."""
+    fused: Counter[int] = Counter()
+    for ranking in rankings:
+        for place, key in enumerate(ranking, 1):
+            fused[key] += 1 / (RANK_CONSTANT + place)  # type: ignore[assignment]
+    return dict(fused.most_common())
+
+
+def weights(candidates: Sequence[Candidate], words: int) -> list[float]:
+    """Weigh each word of a question by how rare it is among the candidates (as idf does)."""
+    most = len(candidates)
+    having = [sum(c.found[place] > 0 for c in candidates) for place in range(words)]
+    return [math.log(1 + (most + 1) / (1 + number)) for number in having]
+
+
+def rank(
+    candidates: list[Candidate], fused: Mapping[int, float], question: Question, now: datetime
+) -> list[Candidate]:
+    """Return the candidates that bear on the question, best first."""
+    weighed = weights(candidates, len(question.words))
+    whole = sum(weighed) or 1.0
+    half_life = HALF_LIFE_DAYS_NOW if question.wants_now else HALF_LIFE_DAYS
+    least = 0.2 if question.wants_now else 0.85
+    for one in candidates:
+        one.covered = sum(f * w for f, w in zip(one.found, weighed, strict=True)) / whole
+        age = max(0.0, (now - one.row["written"]).total_seconds() / 86400)
+        fresh = least + (1 - least) * 0.5 ** (age / half_life)
+        sense = max(0.0, one.cosine)
+        one.rank = fused[one.row["key"]] * (one.covered + sense) * fresh
+    bearing = [one for one in candidates if bears(one)]
+    bearing.sort(key=lambda one: -one.rank)
+    floor = bearing[0].rank * NEAR if bearing else 0.0
+    return [one for one in bearing if one.rank >= floor]
+
+
+def bears(one: Candidate) -> bool:
+    """Whether a post bears on the question at all."""
+    return one.covered >= COVERED or one.cosine >= ALIKE or one.covered + one.cosine >= TOGETHER
+
+
+def choose(
+    ranked: Sequence[Candidate], people: Mapping[int, str], question: Question, most: int
+) -> list[Candidate]:
+    """Choose the best, the same words once, and of nobody more than two who is not asked for.
+
+    Args:
+        ranked: best first.
+        people: the person of each account, by the account's key.
+        question: whom it names.
+        most: how many.
+    """
+    chosen: list[Candidate] = []
+    taken: Counter[object] = Counter()
+    for one in ranked:
+        account = one.row["account_key"]
+        person = people.get(account, account)
+        named = one.row["handle"].casefold() in question.named
+        if (taken[person] >= PER_PERSON and not named) or any(_same(one, c) for c in chosen):
+            continue
+        taken[person] += 1
+        chosen.append(one)
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    both = len(one.terms & other.terms)
+    return both >= SAME * (len(one.terms) + len(other.terms) - both)
