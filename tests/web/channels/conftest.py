@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import pytest
 
+from sayso.assistant.answer import Answer
 from sayso.assistant.channels import webhook
 from sayso.settings import (
     Channels,
@@ -40,6 +41,19 @@ BOT_SECRET = "a-webhook-secret"
 SHARED = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
 PAGES = "https://ai.example"
 numbers = itertools.count(1)
+
+
+class Known(KnownAssistant):
+    """Takes files, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[tuple[Any, ...]] = []
+
+    def answer(self, messages, options, *, uploads=(), **more):
+        self.files.append(uploads)
+        self.asked.append(messages)
+        return Answer(self.sources, self.release, self._chunks())
 
 
 class Community(Running):
@@ -192,7 +206,7 @@ def make(tmp_path_factory, platform) -> Iterator[Callable[..., Workspace]]:
 @pytest.fixture(scope="module")
 def community(make, platform) -> Iterator[Community]:
     """The community, its server the same for all tests of a module."""
-    assistant = KnownAssistant()
+    assistant = Known()
     with running_with(make(), assistant, platform) as made:
         yield made
 

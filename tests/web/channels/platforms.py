@@ -122,6 +122,7 @@ class Platform:
                 "uri": "social.example",
                 "version": "4.5.0",
                 "urls": {"streaming_api": self.address},
+                "api_versions": {"mastodon": 6},
             }
         )
 

@@ -12,6 +12,7 @@ from tests.web.channels.conftest import (
     APP_SECRET,
     PAGES,
     VERIFY,
+    Known,
     fresh,
     text,
     tg,
@@ -168,10 +169,11 @@ def test_in_a_group_it_answers_who_calls_it(community):
     community.telegram(tg("@harbour_bots When?", chat=-9, kind="group",
                           entities=[{"type": "mention", "offset": 0, "length": 13}]))  # fmt: skip
     assert len(community.settled()) == 2
-    assert community.assistant.asked[-2][-1]["content"] == "🚢  When does the ferry leave?"
-    first, second = community.platform.of("/sendMessage")
-    assert (first["chat_id"], first["message_thread_id"]) == (-9, 3)
-    assert "message_thread_id" not in second
+    asked = {messages[-1]["content"] for messages in community.assistant.asked[-2:]}
+    assert asked == {"🚢  When does the ferry leave?", "And on Sundays?"}
+    sent = community.platform.of("/sendMessage")
+    assert {body["chat_id"] for body in sent} == {-9}
+    assert {body.get("message_thread_id") for body in sent} == {3, None}
 
 
 @pytest.mark.parametrize("command", ["/help", "/object", "/new"])
@@ -317,9 +319,8 @@ def test_channels_that_are_off_are_not_there(tmp_path):
     from sayso.web.app import create_app
     from sayso.workspace import Workspace
     from tests.web.channels.platforms import served
-    from tests.web.conftest import KnownAssistant
 
-    app = create_app(Workspace.create(tmp_path / "home", Settings()), KnownAssistant())
+    app = create_app(Workspace.create(tmp_path / "home", Settings()), Known())
     with served(app) as address:
         for name in ("whatsapp", "messenger", "instagram", "telegram", "webhook", "mastodon"):
             assert httpx2.post(f"{address}/channels/{name}", json={}).status_code == 404

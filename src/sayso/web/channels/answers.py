@@ -36,11 +36,16 @@ class Answers:
     Args:
         answering: its turns.
         words: what is said besides.
+        parallel: how many questions of messengers are asked at once; the others wait here, so that
+            they do not take the places of those who wait before the pages.
         pause: waits some seconds.
     """
 
-    def __init__(self, answering: Answering, words: Words, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self, answering: Answering, words: Words, parallel: int, pause: Pause = asyncio.sleep
+    ) -> None:
         self.words = words
+        self._turns = asyncio.Semaphore(parallel)
         self._answering = answering
         self._pause = pause
 
@@ -71,7 +76,7 @@ class Answers:
         return Answer(self.words.failed(language))
 
     async def _asked(self, messages: list[dict[str, str]], language: str) -> Answer:
-        async with self._answering.answer(messages, Options()) as reply:
+        async with self._turns, self._answering.answer(messages, Options()) as reply:
             said = "".join([piece async for piece in reply])
             cited = self.words.sources(reply.sources, language)
         text, pictures = await to_thread.run_sync(take_out, said)

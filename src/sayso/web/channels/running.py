@@ -36,7 +36,7 @@ class Channels:
         workspace = site.workspace
         settings = workspace.settings
         words = Words(site.community, settings.mail.url, settings.channels.language)
-        answers = Answers(site.answering, words, pause)
+        answers = Answers(site.answering, words, settings.serving.parallel, pause)
         self.doors: dict[str, Door] = doors(workspace)
         speakers = {name: door.speaker for name, door in self.doors.items()}
         self.desk = Desk(speakers, answers, settings, workspace.pseudonyms)

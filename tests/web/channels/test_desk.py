@@ -1,0 +1,169 @@
+"""The desk: what is kept of a talk, how often somebody may write, what nobody else can see."""
+
+import time
+
+import pytest
+
+from sayso.assistant.conversation import Inbound, Outbound, Talks
+from sayso.content.events import Delete, Upsert
+from sayso.content.record import Record
+from sayso.corpus.imported import Report
+from sayso.corpus.ingest import store_batch
+from sayso.corpus.store import Store
+from sayso.errors import UsageError
+from sayso.web.app import create_app
+from tests.web.channels.conftest import Known, fresh, running_with, text, tg, whatsapp
+from tests.web.conftest import poll
+
+MARKER = "Marzipanzeppelin-4711"
+
+
+@pytest.fixture(scope="module")
+def remembering(make, platform):
+    """Telegram is asked for updates, and talks are remembered."""
+    workspace = make(remember=5.0, updates="polling", messages_per_minute=30)
+    with running_with(workspace, Known(), platform) as made:
+        yield made
+
+
+def update(community, message):
+    before = len(community.platform.of("/sendMessage"))
+    community.platform.updates.put(message)
+    poll(lambda: len(community.platform.of("/sendMessage")) > before and community.desk.is_idle)
+
+
+def test_updates_are_asked_for_and_each_is_done_with_once(remembering):
+    first, second = tg("One?"), tg("Two?")
+    update(remembering, first)
+    update(remembering, second)
+    poll(lambda: second["update_id"] + 1 in remembering.platform.offsets)
+    asked = [messages[-1]["content"] for messages in remembering.assistant.asked]
+    assert asked[-2:] == ["One?", "Two?"]
+    # The route for what comes by webhook is not there.
+    assert remembering.telegram(tg()).status_code == 404
+
+
+def test_a_talk_is_remembered_by_itself_and_forgotten_on_request(remembering):
+    def messages(said, **more):
+        update(remembering, tg(said, **more))
+        return [message["content"] for message in remembering.assistant.asked[-1]]
+
+    update(remembering, tg("/new"))
+    assert messages("First?") == ["First?"]
+    assert len(messages("Second?")) == 3
+    # In a group, or another person: another talk.
+    mine = {"entities": [{"type": "mention", "offset": 0, "length": 12}]}
+    assert messages("@harbour_bot Group?", chat=-4, kind="group", **mine) == ["Group?"]
+    assert messages("Other?", chat=43, **{"from": {"id": 78}}) == ["Other?"]
+    assert len(messages("Third?")) == 5
+    update(remembering, tg("/new"))
+    assert messages("Fourth?") == ["Fourth?"]
+
+
+def test_what_is_taken_back_is_forgotten(remembering):
+    remembering.whatsapp(text("Secret?", id="r1"))
+    poll(lambda: remembering.desk.is_idle)
+    remembering.whatsapp({"type": "revoke", "revoke": {"original_message_id": "r1"}})
+    remembering.whatsapp(text("And?"))
+    poll(lambda: remembering.desk.is_idle)
+    assert [m["content"] for m in remembering.assistant.asked[-1]] == ["And?"]
+
+
+def test_whoever_writes_too_fast_is_told_so_once(remembering):
+    remembering.meta("whatsapp", whatsapp(*(text(f"{n}?") for n in range(20)), number="49999"))
+    poll(lambda: remembering.desk.is_idle)
+    remembering.meta("whatsapp", whatsapp(*(text(f"{n}?") for n in range(15)), number="49999"))
+    poll(lambda: remembering.desk.is_idle)
+    said = [text for text in remembering.settled() if text]
+    assert sum("more than I can answer" in text for text in said) == 1
+    assert len(said) <= 31
+    remembering.platform.clear()
+    remembering.meta("whatsapp", whatsapp(text("Another's?"), number="49998"))
+    assert len(remembering.settled()) == 1
+
+
+def test_a_full_desk_takes_nothing_and_says_so(remembering):
+    remembering.assistant.go.clear()
+    try:
+        many = [whatsapp(text("?"), number=f"4960000{n}") for n in range(199)]
+        body = many[0]
+        body["entry"] = [entry for one in many for entry in one["entry"]]
+        assert remembering.meta("whatsapp", body).status_code == 200
+        last = {"id": fresh()}
+        full = remembering.app(**last), remembering.app(**last)
+        assert {answer.status_code for answer in full} == {200, 503}
+        assert full[1].headers["retry-after"] == "30"
+    finally:
+        remembering.assistant.go.set()
+    poll(lambda: remembering.desk.is_idle)
+
+
+def test_chats_are_in_no_file_of_the_workspace(make, platform):
+    assistant = Known()
+    assistant.pieces = [f"You said {MARKER}."]
+    workspace = make(remember=5.0)
+    with running_with(workspace, assistant, platform) as community:
+        said = f"{MARKER}: when?"
+        community.meta("whatsapp", whatsapp(text(said), number="4915114711"))
+        for channel in ("messenger", "instagram"):
+            community.page(channel, message={"mid": fresh(), "text": said}, sender={"id": MARKER})
+        community.telegram(tg(said))
+        community.app(text=said, sender=MARKER, thread=MARKER)
+        answers = community.settled()
+        assert len(answers) == 5 and all(MARKER in answer for answer in answers)
+        searched = in_files(workspace, MARKER), in_files(workspace, "4915114711")
+    assert (*searched, in_files(workspace, MARKER)) == ([], [], [])
+    # The search finds what is there.
+    (workspace.home / "note").write_bytes(b"x" + MARKER.encode())
+    assert in_files(workspace, MARKER) == ["note"]
+
+
+def in_files(workspace, marker):
+    files = [path for path in workspace.home.rglob("*") if path.is_file()]
+    assert any(path.name == "rights.db" for path in files)
+    return [path.name for path in files if marker.encode() in path.read_bytes()]
+
+
+def test_no_store_takes_a_message(tmp_path, community):
+    """By type: it is no event and no record, so nothing that stores knows what to do with it."""
+    message = Inbound(channel="x", thread="t", sender="s", id="1", at=moment(), text=MARKER)
+    for one in (message, Outbound("t", MARKER, message)):
+        assert not isinstance(one, Record | Upsert | Delete)
+        report = Report()
+        store = Store(community.workspace)
+        before = store.records.open().count_rows()
+        store_batch(community.workspace, community.rights, store, [one], report)
+        assert (report.stored, store.records.open().count_rows()) == (0, before)
+        assert in_files(community.workspace, MARKER) == []
+
+
+def moment():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def test_talks_end_by_themselves():
+    talks = Talks(minutes=0.0005)
+    talks.add("t", "1", "question", "answer")
+    assert len(talks.messages("t")) == 2
+    end = time.monotonic() + 5
+    while talks.messages("t") and time.monotonic() < end:
+        pass
+    assert talks.messages("t") == []
+    nothing = Talks(0)
+    nothing.add("t", "1", "question", "answer")
+    assert nothing.messages("t") == []
+
+
+def test_a_channel_without_its_secrets_keeps_everything_from_starting(make):
+    for name in ("app", "shared", "bot-secret", "token"):
+        workspace = make()
+        (workspace.keys / name).write_text("short\n")
+        with pytest.raises(UsageError):
+            create_app(workspace, Known())
+    workspace = make()
+    toml = workspace.settings_file.read_text()
+    workspace.settings_file.write_text(toml.replace('url = "https://ai.example"', 'url = ""'))
+    with pytest.raises(UsageError, match="no address to object at"):
+        create_app(type(workspace).open(workspace.home), Known())
