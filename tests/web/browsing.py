@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 from tests.web.conftest import Running
 from tests.web.signing import token
@@ -46,6 +53,27 @@ def context(chromium: Browser, site: Running, language: str = "en", **options) -
     )
     made.set_default_timeout(15000)
     return made
+
+
+@contextlib.contextmanager
+def watched(made: BrowserContext, site: Running) -> Iterator[Page]:
+    """A page that fails its test on errors of scripts or policy, or a request to another host."""
+    page = made.new_page()
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            wrong.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((site.address, "data:", "blob:")):
+            wrong.append(request.url)
+
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", said)
+    page.on("request", asked)
+    yield page
+    assert not wrong
 
 
 def signed_in(made: BrowserContext, site: Running, name: str, **who: str) -> None:

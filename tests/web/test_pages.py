@@ -25,7 +25,22 @@ def test_chat_answers_without_scripts(site: Running) -> None:
     site.assistant.pieces = ["> The ferry & we\n", ">\n> @member-1"]
     with site.browser() as browser:
         page = browser.post("/", data={"question": "x"})
-    assert "<blockquote>The ferry &amp; we\n\n@member-1</blockquote>" in page.text
+    assert ">The ferry &amp; we\n\n@member-1</blockquote>" in page.text
+
+
+def test_pictures_and_charts_need_no_scripts(site: Running) -> None:
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    rows = '{"data":{"values":[{"day":"<b>","rides":1},{"rides":2}]},"mark":"bar"}'
+    site.assistant.pieces = [
+        f"A ![green <one>]({picture}) B\n\n```vega-lite\n{rows}\n```\n\n",
+        "![far](https://evil.example/x.png) ```vega-lite\nno\n",
+    ]
+    with site.browser() as browser:
+        page = browser.post("/", data={"question": "/analyse"}).text
+    assert page.count("<img") == 2  # with the page's own mark
+    assert f'<img src="{picture}" alt="green &lt;one&gt;">' in page
+    assert "<td>&lt;b&gt;</td><td>1</td></tr><tr><td></td><td>2</td>" in page
+    assert "![far](https://evil.example/x.png) ```vega-lite\nno" in page
 
 
 def test_chat_without_a_question_shows_the_beginning(site: Running) -> None:

@@ -38,6 +38,7 @@ from sayso.web.pages import (
     signing,
     status,
     transparency,
+    widget,
     withdrawal,
 )
 from sayso.web.rates import Rates
@@ -100,6 +101,7 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
         ticketing.router,
         drp.router,
         chat.router,
+        widget.router,
         objection.router,
         depicted.router,
         confirming.router,

@@ -14,12 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sayso.errors import UsageError
 from sayso.settings import Web
 
-# The policy ends with who may show a page within their own: nobody, but for these pages.
+# The policy ends with who may show a page within their own: nobody, but for these pages. Pictures
+# that an answer itself holds (data:) are shown, those of other hosts never.
 EMBEDDED: Final = "/embed/"
+WIDGET: Final = "/widget"
+# The script that shows the widget is loaded by those pages, too.
+SHARED: Final = "/static/widget.js"
 A_YEAR: Final = 365 * 24 * 3600
 HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors ",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors ",
     "X-Content-Type-Options": "nosniff",
     # Not 'no-referrer': browsers would then send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
@@ -60,11 +64,11 @@ class SecurityHeaders:
             # What is shown within a page that asks this of all its parts (COEP) must allow it.
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
+        self._shared = self._own | {"Cross-Origin-Resource-Policy": "cross-origin"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application with headers added."""
-        embedded = scope["type"] == "http" and scope["path"].startswith(EMBEDDED)
-        headers = self._embedded if embedded else self._own
+        headers = self._headers(scope["path"]) if scope["type"] == "http" else self._own
         if scope.get("scheme") == "https":
             headers = headers | {"Strict-Transport-Security": f"max-age={A_YEAR}"}
 
@@ -74,6 +78,11 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+    def _headers(self, path: str) -> dict[str, str]:
+        if path.startswith(EMBEDDED) or path == WIDGET:
+            return self._embedded
+        return self._shared if path == SHARED else self._own
 
 
 def embedders(settings: Web) -> str:

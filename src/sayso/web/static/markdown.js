@@ -1,111 +1,137 @@
-// A small part of Markdown as DOM nodes: paragraphs, headings, lists, quotes, bold, italic, code.
-// Text only ever becomes text nodes, so nothing in it can be markup; links stay plain text.
+// Markdown as DOM nodes. markdown-it reads it (CommonMark, tables), the elements are made here, of
+// the kinds below alone: text only ever becomes text nodes, so nothing in it can be markup.
+import MarkdownIt from "./vendor/markdown-it.js";
+import { codeBlock } from "./chat/code.js";
+import { picture } from "./chat/pictures.js";
+import { make, say } from "./chat/words.js";
 
-const FENCE = /^\s{0,3}(`{3,}|~{3,})\s*[\w+#.-]*\s*$/;
-const ITEM = /^\s*(?:([-*+])|(\d{1,9})[.)])\s+(.*)$/;
-const HEADING = /^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
-const QUOTE = /^\s{0,3}>\s?(.*)$/;
-const SPAN = /(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)|(\*\*|__)(?=\S)([\s\S]*?\S)\3|(?<![\w*])(\*|_)(?=[^\s*_])([\s\S]*?[^\s*_])\5(?![\w*])/g;
-const DEEPEST = 8;
+const BLOCKS = new Set(["p", "ul", "ol", "li", "blockquote", "th", "td", "h3", "h4", "h5", "h6"]);
+const PLAIN = new Set([...BLOCKS, "table", "thead", "tbody", "tr", "strong", "em", "s"]);
+const SAFE = new Set(["http:", "https:", "mailto:"]);
+const COMING = /!\[[^\]]*\]\(data:[^)]*$/; // a picture whose end has not come yet
 
-/** Return a fragment with the text's blocks. */
-export function render(text) {
-  const fragment = document.createDocumentFragment();
-  blocks(text.replace(/\r\n?/g, "\n").split("\n"), fragment, 0);
-  return fragment;
+const parser = new MarkdownIt({ html: false, linkify: true, maxNesting: 24 });
+parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+
+/**
+ * Bring an element in line with a text. Blocks that did not change stay as they are, so that what
+ * is selected, unfolded or drawn in them stays, too, while the text is still coming.
+ * @param {HTMLElement} element whose children are the text's blocks
+ * @param {string} text Markdown
+ * @param {{done?: boolean}} options `done`: no more is to come
+ */
+export function render(element, text, { done = true } = {}) {
+  const source = (done ? text : text.replace(COMING, `*${say("picture_coming")}*`)).replace(/\r\n?/g, "\n");
+  const blocks = split(parser.parse(source, {}), source.split("\n"), done);
+  const known = element.blocks ?? [];
+  let same = 0;
+  while (same < known.length && same < blocks.length && known[same] === blocks[same].key) same += 1;
+  while (element.childNodes.length > same) element.lastChild.remove();
+  for (const { tokens } of blocks.slice(same)) element.append(build(tokens, document.createDocumentFragment()));
+  element.blocks = blocks.map(({ key }) => key);
 }
 
-function blocks(lines, parent, depth) {
-  let at = 0;
-  while (at < lines.length) {
-    const line = lines[at];
-    const fence = line.match(FENCE);
-    const heading = line.match(HEADING);
-    if (!line.trim()) {
-      at += 1;
-    } else if (fence) {
-      at = code(lines, at + 1, fence[1], parent);
-    } else if (heading) {
-      const element = append(parent, "h3");
-      spans(heading[1], element, 0);
-      at += 1;
-    } else if (ITEM.test(line)) {
-      at = list(lines, at, parent);
-    } else if (QUOTE.test(line) && depth < DEEPEST) {
-      const from = at;
-      while (at < lines.length && QUOTE.test(lines[at])) at += 1;
-      const inner = lines.slice(from, at).map((quoted) => quoted.match(QUOTE)[1]);
-      blocks(inner, append(parent, "blockquote"), depth + 1);
+function split(tokens, lines, done) {
+  const blocks = [];
+  const outline = [];
+  for (const token of tokens) {
+    if (token.type === "heading_open") token.tag = `h${heading(Number(token.tag[1]), outline)}`;
+    if (token.type === "fence") token.open = !done && !closed(token);
+    if (token.level === 0 && token.nesting !== -1) {
+      blocks.push({ tokens: [], key: `${token.tag} ${lines.slice(...token.map).join("\n")}` });
+    }
+    blocks.at(-1).tokens.push(token);
+    if (token.open) blocks.at(-1).key += "\0";
+  }
+  return blocks;
+}
+
+// Headings stand below the turn's own (h2), and never skip a level.
+function heading(level, outline) {
+  while (outline.length && outline.at(-1) >= level) outline.pop();
+  outline.push(level);
+  return Math.min(outline.length + 2, 6);
+}
+
+function closed({ map: [from, to], content }) {
+  return to - from === content.split("\n").length + 1;
+}
+
+function build(tokens, root) {
+  const outer = [];
+  let at = root;
+  for (const token of tokens) {
+    if (token.nesting === 1) {
+      outer.push(at);
+      // The paragraph of a tight list's item.
+      if (!token.hidden) at = open(token, at);
+    } else if (token.nesting === -1) {
+      at = outer.pop();
     } else {
-      at = paragraph(lines, at, parent);
+      leaf(token, at);
     }
+  }
+  return root;
+}
+
+function open(token, parent) {
+  if (token.tag === "a") return parent.appendChild(link(token.attrGet("href")));
+  const element = make(PLAIN.has(token.tag) ? token.tag : "span");
+  if (BLOCKS.has(token.tag)) element.dir = "auto";
+  if (token.tag === "ol" && token.attrGet("start")) element.start = Number(token.attrGet("start"));
+  if (/^t[hd]$/.test(token.tag)) element.style.textAlign = token.attrGet("style")?.split(":")[1] ?? "";
+  if (token.tag !== "table") return parent.appendChild(element);
+  // Wide tables are scrolled, by keyboard, too.
+  const frame = make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: say("table") }, element);
+  parent.append(frame);
+  return element;
+}
+
+function leaf(token, parent) {
+  switch (token.type) {
+    case "inline":
+      build(token.children, parent);
+      break;
+    case "softbreak":
+      parent.append("\n");
+      break;
+    case "hardbreak":
+      parent.append(make("br"));
+      break;
+    case "hr":
+      parent.append(make("hr"));
+      break;
+    case "code_inline":
+      parent.append(make("code", { textContent: token.content }));
+      break;
+    case "fence":
+    case "code_block":
+      parent.append(codeBlock(token.content.replace(/\n$/, ""), token.info.trim(), token.open));
+      break;
+    case "image":
+      parent.append(image(token.attrGet("src"), token.content));
+      break;
+    default:
+      parent.append(token.content);
   }
 }
 
-function code(lines, from, mark, parent) {
-  let end = from;
-  // A fence that is not closed (yet) reaches to the end: the answer may still be coming.
-  while (end < lines.length && !closes(lines[end], mark)) end += 1;
-  const block = append(parent, "pre");
-  block.tabIndex = 0; // long lines are scrolled by keyboard, too
-  append(block, "code").textContent = lines.slice(from, end).join("\n");
-  return end + 1;
+function image(source, alt) {
+  if (source.startsWith("data:image/")) return picture(source, alt);
+  // A picture from elsewhere would tell its host who reads this.
+  const made = link(source);
+  made.append(alt || source);
+  return made;
 }
 
-function closes(line, mark) {
-  const bare = line.trim();
-  return bare.length >= mark.length && bare === mark[0].repeat(bare.length);
-}
-
-function list(lines, at, parent) {
-  const first = lines[at].match(ITEM);
-  const ordered = first[2] !== undefined;
-  const element = append(parent, ordered ? "ol" : "ul");
-  if (ordered && first[2] !== "1") element.start = Number(first[2]);
-  while (at < lines.length) {
-    const item = lines[at].match(ITEM);
-    if (!item || (item[2] !== undefined) !== ordered) break;
-    const words = [item[3]];
-    at += 1;
-    while (at < lines.length && lines[at].trim() && !begins(lines[at])) {
-      words.push(lines[at].trim());
-      at += 1;
-    }
-    spans(words.join("\n"), append(element, "li"), 0);
-    // One blank line between items does not end the list.
-    if (at + 1 < lines.length && !lines[at].trim() && ITEM.test(lines[at + 1])) at += 1;
+/** Return a link, or a plain element where it leads nowhere good. */
+export function link(href) {
+  let url;
+  try {
+    url = new URL(href, location.origin);
+  } catch {
+    return make("span");
   }
-  return at;
-}
-
-function begins(line) {
-  return FENCE.test(line) || ITEM.test(line) || HEADING.test(line) || QUOTE.test(line);
-}
-
-function paragraph(lines, from, parent) {
-  let end = from + 1;
-  while (end < lines.length && lines[end].trim() && !begins(lines[end])) end += 1;
-  spans(lines.slice(from, end).join("\n"), append(parent, "p"), 0);
-  return end;
-}
-
-function spans(text, parent, depth) {
-  let from = 0;
-  for (const found of text.matchAll(SPAN)) {
-    parent.append(text.slice(from, found.index));
-    if (found[1]) {
-      append(parent, "code").textContent = found[2];
-    } else {
-      const element = append(parent, found[3] ? "strong" : "em");
-      const inner = found[4] ?? found[6];
-      if (depth < DEEPEST) spans(inner, element, depth + 1);
-      else element.textContent = inner;
-    }
-    from = found.index + found[0].length;
-  }
-  parent.append(text.slice(from));
-}
-
-function append(parent, name) {
-  return parent.appendChild(document.createElement(name));
+  if (!SAFE.has(url.protocol)) return make("span");
+  return make("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" });
 }

@@ -1,16 +1,17 @@
 // Reads a chat completion as it is written (server-sent events).
 
-/** An answer that did not come; `busy` when the server has too many questions. */
+/** An answer that did not come: `kind` is busy, refused (`reason` says why) or failed. */
 export class AnswerError extends Error {
-  constructor(busy) {
-    super("no answer");
-    this.busy = busy;
+  constructor(kind, reason = "") {
+    super(kind);
+    this.kind = kind;
+    this.reason = reason;
   }
 }
 
 /**
  * Ask, and yield the chunks of the answer.
- * @param {{role: string, content: string}[]} messages the conversation so far
+ * @param {{role: string, content: string | object[]}[]} messages the conversation so far
  * @param {AbortSignal} signal ends the reading, and with it the writing on the server
  */
 export async function* ask(messages, signal) {
@@ -20,7 +21,7 @@ export async function* ask(messages, signal) {
     body: JSON.stringify({ model: "sayso", messages, stream: true, sayso: { cite: "separate" } }),
     signal,
   });
-  if (!response.ok) throw new AnswerError(response.status === 429);
+  if (!response.ok) throw await refusal(response);
   let complete = false;
   for await (const data of events(response.body)) {
     if (data === "[DONE]") {
@@ -28,10 +29,17 @@ export async function* ask(messages, signal) {
       break;
     }
     const chunk = JSON.parse(data);
-    if (chunk.error) throw new AnswerError(false);
+    if (chunk.error) throw new AnswerError("failed");
     yield chunk;
   }
-  if (!complete) throw new AnswerError(false);
+  if (!complete) throw new AnswerError("failed");
+}
+
+async function refusal(response) {
+  if (response.status === 429) return new AnswerError("busy");
+  if (![400, 413, 415, 422].includes(response.status)) return new AnswerError("failed");
+  const said = await response.json().catch(() => null);
+  return new AnswerError("refused", said?.error?.message ?? "");
 }
 
 async function* events(body) {
