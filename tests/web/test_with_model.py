@@ -43,7 +43,7 @@ def test_answers_draw_on_posts_until_their_author_objects(real: Running, tmp_pat
     question = [{"role": "user", "content": "Wann fährt die Gerda nach Lütt Oog?"}]
     with real.openai() as client:
         names = [model.id for model in client.models.list().data]
-        assert names == ["sayso", real.assistant.release]
+        assert names[:2] == ["sayso", real.assistant.release]
         stream = client.chat.completions.create(
             model="sayso", messages=question, stream=True, max_tokens=24, temperature=0, seed=1
         )

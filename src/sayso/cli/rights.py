@@ -81,12 +81,19 @@ def export(context: Context, person: str, out: Any) -> None:
 @click.argument("name", required=False)
 @click.option("--service", "services", multiple=True,
               help="With add: for records of this service only; repeatable.")  # fmt: skip
+@click.option("--assistant", is_flag=True,
+              help="With add: for asking the assistant (/v1), and for nothing else.")  # fmt: skip
 @json_option
 @click.pass_obj
 def keys(
-    context: Context, action: str, name: str | None, services: tuple[str, ...], as_json: bool
+    context: Context,
+    action: str,
+    name: str | None,
+    services: tuple[str, ...],
+    assistant: bool,
+    as_json: bool,
 ) -> None:
-    """Add, list or revoke the keys by which programs hand in events over HTTP.
+    """Add, list or revoke the keys by which programs hand in events, or ask the assistant.
 
     NAME says whose key it is. A new key is printed once; only a hash of it is kept.
     """
@@ -102,7 +109,8 @@ def keys(
     if name is None:
         raise UsageError(f"`sayso keys {action}` needs the key's name")
     if action == "add":
-        report.plain({"name": name, "key": api_keys.add(rights, name, services)}, as_json)
+        scope = (*services, api_keys.ASSISTANT) if assistant else services
+        report.plain({"name": name, "key": api_keys.add(rights, name, scope)}, as_json)
     else:
         gone = api_keys.revoke(rights, name)
         report.plain({name: gone if as_json else gone.told}, as_json)

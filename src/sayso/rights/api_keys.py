@@ -1,4 +1,4 @@
-"""Keys by which programs hand in events: shown once, kept as keyed hashes alone."""
+"""Keys of programs that hand in events or ask the assistant: shown once, kept as keyed hashes."""
 
 import hashlib
 import hmac
@@ -17,6 +17,9 @@ from sayso.rights.database import Rights, now
 from sayso.rights.tables import api_keys
 
 MARK: Final = "sayso_"  # so that leaked ones can be searched for
+# Stands in place of services: no account and no record is of a service of this name, so a key
+# that is given to a chat program can hand in nothing and speak for nobody.
+ASSISTANT: Final = "/v1"
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
 
 
@@ -29,9 +32,16 @@ class ApiKey(Struct, frozen=True):
     revoked_at: datetime | None = None
 
     @property
+    def for_assistant(self) -> bool:
+        """Whether it is for asking the assistant, and for nothing else."""
+        return self.services == (ASSISTANT,)
+
+    @property
     def told(self) -> str:
         """What it is for and whether it is still good, in one line."""
         scope = ", ".join(self.services) or "all services"
+        if self.for_assistant:
+            scope = "the assistant"
         state = f"; revoked {self.revoked_at:%Y-%m-%d}" if self.revoked_at else ""
         return f"{scope}; added {self.created_at:%Y-%m-%d}{state}"
 
@@ -40,8 +50,11 @@ def add(rights: Rights, name: str, services: Sequence[str] = ()) -> str:
     """Make a key and return it: the only time that anybody sees it.
 
     Raises:
-        UsageError: the name is no plain word, or was used before, be it revoked since.
+        UsageError: the name is no plain word, or was used before, be it revoked since; or
+            services are named beside `ASSISTANT`.
     """
+    if ASSISTANT in services and len(services) > 1:
+        raise UsageError("a key for the assistant is for no service", "make one for each")
     if not _NAME.fullmatch(name):
         raise UsageError(
             "a key's name is at most 64 letters, digits, '.', '_' or '-'",

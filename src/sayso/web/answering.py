@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Final, Self, TypeVar
 
@@ -10,12 +10,15 @@ import anyio
 from anyio import CancelScope, CapacityLimiter, Semaphore, to_thread
 from starlette.types import Receive
 
-from sayso.assistant.chat import Answer, Assistant
-from sayso.assistant.engine import Chunk, Options
+from sayso.assistant.answer import Answer
+from sayso.assistant.chat import Assistant
+from sayso.assistant.engine import Chunk, Message, Options
+from sayso.assistant.prompt import plain
 from sayso.assistant.retrieval import Source
+from sayso.assistant.uploads import Upload
 from sayso.web.metrics import Meter
 
-QUEUE_PER_SLOT: Final = 8
+QUEUE_PER_SLOT: Final = 16
 Result = TypeVar("Result")
 
 
@@ -39,13 +42,11 @@ class Reply:
         self.completion_tokens = 0
         self._chunks = answer.chunks
         self._limiter = limiter
-        self._first = ""
+        self._first: Chunk | None = None
 
     async def begin(self) -> None:
         """Wait for the first chunk: messages that cannot be answered fail here."""
-        if (chunk := await self._pull()) is not None:
-            self._note(chunk)
-            self._first = chunk.text
+        self._first = await self.next()
 
     # Not an async generator: one that is left midway is closed only some time later.
     def __aiter__(self) -> Self:
@@ -54,14 +55,19 @@ class Reply:
 
     async def __anext__(self) -> str:
         """Return the next piece of text."""
-        if first := self._first:
-            self._first = ""
-            return first
-        while (chunk := await self._pull()) is not None:
-            self._note(chunk)
+        while (chunk := await self.next()) is not None:
             if chunk.text:
                 return chunk.text
         raise StopAsyncIteration
+
+    async def next(self) -> Chunk | None:
+        """Return the next chunk, with text or function calls or neither; None at the end."""
+        if first := self._first:
+            self._first = None
+            return first
+        if (chunk := await self._pull()) is not None:
+            self._note(chunk)
+        return chunk
 
     async def close(self) -> None:
         """Stop generating and free the slot, whether or not the answer was read to its end."""
@@ -97,15 +103,37 @@ class Answering:
         self._waiting = 0
         self._meter = meter
 
-    @asynccontextmanager
-    async def answer(
-        self, messages: list[dict[str, str]], options: Options
-    ) -> AsyncIterator[Reply]:
+    def answer(
+        self,
+        messages: list[dict[str, str]],
+        options: Options,
+        uploads: tuple[Upload, ...] = (),
+    ) -> AbstractAsyncContextManager[Reply]:
         """Give the assistant's reply within its turn; leaving the block stops the generation.
 
         Raises:
             BusyError: too many wait already.
         """
+        return self._reply(partial(self.assistant.answer, messages, options, uploads=uploads))
+
+    def pass_on(
+        self, messages: list[Message], options: Options
+    ) -> AbstractAsyncContextManager[Reply]:
+        """Give the bare model's reply: no posts, no abilities, but functions if it is brought any.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+
+        def work() -> Answer:
+            engine = self.assistant.engine
+            clean = [m | {"content": plain(m["content"])} for m in messages]
+            return Answer([], engine.release, engine.stream(clean, options))
+
+        return self._reply(work)
+
+    @asynccontextmanager
+    async def _reply(self, work: Callable[[], Answer]) -> AsyncIterator[Reply]:
         if self._waiting >= self._longest_queue:
             raise BusyError
         self._waiting += 1
@@ -115,7 +143,6 @@ class Answering:
             self._waiting -= 1
         started, outcome, reply = time.perf_counter(), "failed", None
         try:
-            work = partial(self.assistant.answer, messages, options)
             reply = Reply(await to_thread.run_sync(work, limiter=self._limiter), self._limiter)
             await reply.begin()
             yield reply

@@ -11,10 +11,22 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from sayso import __version__
+from sayso.assistant import images
 from sayso.assistant.chat import Assistant
 from sayso.errors import SaysoError
-from sayso.web import actor, api, inbox, ingest, openai, service, ticketing
+from sayso.web import (
+    actor,
+    api,
+    inbox,
+    ingest,
+    openai,
+    openai_embeddings,
+    openai_images,
+    service,
+    ticketing,
+)
 from sayso.web.answering import BusyError
+from sayso.web.callers import Callers
 from sayso.web.channels import routes as messengers
 from sayso.web.channels.running import Channels
 from sayso.web.drp import routes as drp
@@ -22,6 +34,7 @@ from sayso.web.failures import ApiError, Failsafe, respond, response_for
 from sayso.web.inbox import Box
 from sayso.web.ingest import Door
 from sayso.web.intake import Intake
+from sayso.web.openai_images import Drawing
 from sayso.web.opendsr import routes as opendsr
 from sayso.web.pages import (
     account,
@@ -84,6 +97,8 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     site = app.state.site = Site.make(workspace, assistant)
     intake = Intake(workspace, site.rights)
     app.state.door = Door(workspace.settings.ingest, site.rights, intake)
+    app.state.callers = Callers(workspace.settings.api, site.rights)
+    app.state.drawing = Drawing(images.model(workspace))
     app.state.asking = am_i.Asking(workspace)
     app.state.throttle = Throttle(workspace.settings.claims, workspace.pseudonyms)
     app.state.ticket_rates = Rates(workspace.settings.sign_in.tickets_per_minute)
@@ -96,6 +111,8 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     app.add_middleware(SecurityHeaders, embedders=embedders(workspace.settings.web))
     for router in (
         openai.router,
+        openai_embeddings.router,
+        openai_images.router,
         api.router,
         ingest.router,
         ticketing.router,

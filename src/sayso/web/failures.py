@@ -27,6 +27,7 @@ STATUSES: Final[tuple[tuple[type[SaysoError], int], ...]] = (
 )
 RETRY_AFTER_SECONDS: Final = 5
 PROGRAMS: Final = ("/api/", "/ingest/", "/inbox", "/actor", "/.well-known/", "/channels/")
+_CODES: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 log = logging.getLogger("sayso.web")
 
 
@@ -71,7 +72,7 @@ def as_api_error(error: Exception) -> ApiError:
                 "unknown path: see /v1/models, /v1/chat/completions", 404, "unknown_url"
             )
         case HTTPException():
-            return ApiError(error.detail, error.status_code)
+            return ApiError(error.detail, error.status_code, _CODES.get(error.status_code))
         case _:
             status, text = _problem(error)
             return ApiError(text, status)

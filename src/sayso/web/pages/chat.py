@@ -8,6 +8,7 @@ from starlette.responses import Response
 from sayso.assistant.abilities import offered
 from sayso.assistant.engine import Options
 from sayso.web.answering import unless_gone
+from sayso.web.callers import admit
 from sayso.web.languages import choose
 from sayso.web.pages.answer_parts import parts_of
 from sayso.web.rendering import page, translate
@@ -96,7 +97,9 @@ def show(
 
 async def _answer(request: Request, question: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": question}]
-    async with site_of(request).answering.answer(messages, Options()) as reply:
-        text = "".join([piece async for piece in reply])
-        sources = [(f"@{source.handle.removeprefix('@')}", source) for source in reply.sources]
-        return {"parts": parts_of(text), "sources": sources, "release": reply.release}
+    caller = await admit(request)
+    with caller.answering():
+        async with site_of(request).answering.answer(messages, Options()) as reply:
+            text = "".join([piece async for piece in reply])
+            sources = [(f"@{source.handle.removeprefix('@')}", source) for source in reply.sources]
+            return {"parts": parts_of(text), "sources": sources, "release": reply.release}

@@ -13,7 +13,7 @@ from sayso.web.site import Site, site_of
 
 NAME: Final = "sayso_session"
 # Here nobody is signed in: files are the same for all, programs have keys.
-ELSEWHERE: Final = ("/static/", "/v1/", "/ingest/", "/embed/")
+ELSEWHERE: Final = ("/static/", "/ingest/", "/embed/")
 
 
 class Sessions:
