@@ -23,11 +23,12 @@ function setTheme(theme) {
 
 /** Take a colour, darker or lighter where it could not be read. */
 function setAccent(hex) {
-  const ground = colourOf(getComputedStyle(root).getPropertyValue("--surface").trim());
-  const dark = light(ground) < 0.2;
+  const style = getComputedStyle(root);
+  const grounds = ["surface", "ground", "tint"].map((name) => colourOf(style.getPropertyValue(`--${name}`)));
+  const dark = light(grounds[0]) < 0.2;
   let colour = colourOf(hex);
-  while (contrast(colour, ground) < LEGIBLE) {
-    const next = colour.map((part) => Math.round(dark ? part + (255 - part) * 0.1 : part * 0.9));
+  while (grounds.some((ground) => contrast(colour, ground) < LEGIBLE)) {
+    const next = colour.map((part) => (dark ? Math.ceil(part + (255 - part) * 0.1) : Math.floor(part * 0.9)));
     if (String(next) === String(colour)) break;
     colour = next;
   }

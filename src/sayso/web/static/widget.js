@@ -64,18 +64,23 @@
   opener.ariaExpanded = "false";
   opener.setAttribute("aria-haspopup", "dialog");
   let frame = null;
+  let loaded = false;
 
   function open() {
     if (!frame) {
       const query = new URLSearchParams({ lang: language, ...(theme && { theme }), ...(dataset.accent && { accent: accent.slice(1) }) });
       frame = make("iframe", { title: words.frame, allow: "clipboard-write", referrerPolicy: "origin", src: `${home}/widget?${query}` });
-      frame.addEventListener("load", () => !panel.hidden && frame.focus());
+      frame.addEventListener("load", () => {
+        loaded = true;
+        // Not while it is empty: the focus does not move on from there.
+        if (inside.activeElement === closer) frame.focus();
+      });
       panel.append(frame);
     }
     panel.hidden = false;
     opener.hidden = true;
     opener.ariaExpanded = "true";
-    frame.focus();
+    (loaded ? frame : closer).focus();
   }
 
   function close() {
