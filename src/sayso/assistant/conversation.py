@@ -17,10 +17,15 @@ MOST_TURNS: Final = 10
 
 
 class Upload(Struct, frozen=True):
-    """Something that was sent along: what it is, and what the platform calls it."""
+    """Something that was sent along: what it is, and what the platform calls it.
+
+    `name` is a file's own name, '' if it has none; `data` what came with the message itself.
+    """
 
     media_type: str
     reference: str
+    name: str = ""
+    data: bytes = b""
 
 
 class Inbound(Struct, frozen=True, kw_only=True):

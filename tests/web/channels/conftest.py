@@ -27,6 +27,7 @@ from sayso.settings import (
     Serving,
     Settings,
     TelegramBot,
+    Uploads,
     WhatsApp,
 )
 from sayso.web.app import create_app
@@ -164,6 +165,7 @@ def make(tmp_path_factory, platform) -> Iterator[Callable[..., Workspace]]:
         }
         settings = Settings(
             community="Test harbour",
+            uploads=Uploads(max_bytes=100_000),
             serving=Serving(parallel=2),
             mail=Mail(url=PAGES),
             conversations=Conversations(remember_minutes=remember),

@@ -32,6 +32,8 @@ class Platform:
     def __init__(self) -> None:
         self.address = ""
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.fetched: list[str] = []
+        self.elsewhere = ""
         self.refused: list[dict[str, Any]] = []
         self.raw: list[tuple[dict[str, str], bytes]] = []
         self.failures: list[tuple[int, dict[str, Any], dict[str, str]]] = []
@@ -108,6 +110,9 @@ class Platform:
     async def telegram(self, request: Request) -> Response:
         if request.path_params["token"] != BOT_TOKEN:
             return JSONResponse({"ok": False, "error_code": 401}, 401)
+        if request.path_params["method"] == "getFile":
+            name = (await self._body(request))["file_id"]
+            return JSONResponse({"ok": True, "result": {"file_path": f"documents/{name}"}})
         if request.path_params["method"] == "getUpdates":
             self.offsets.append((await self._body(request))["offset"])
             found = []
@@ -115,6 +120,17 @@ class Platform:
                 found.append(await asyncio.to_thread(self.updates.get, timeout=0.2))
             return JSONResponse({"ok": True, "result": found})
         return await self._taken(request, {"ok": True, "result": {"message_id": 7}})
+
+    async def where(self, request: Request) -> Response:
+        """Where a file of WhatsApp lies; for some names, elsewhere."""
+        name = request.path_params["number"]
+        lies = self.elsewhere if name == "elsewhere" else f"{self.address}/files/{name}"
+        return JSONResponse({"url": lies, "messaging_product": "whatsapp"})
+
+    async def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self.fetched.append(request.url.path)
+        return Response(b"day,ferries\nMon,7\n" * (1 if name != "long" else 40_000))
 
     async def instance(self, request: Request) -> Response:
         return JSONResponse(
@@ -171,6 +187,9 @@ class Platform:
         return Starlette(
             routes=[
                 Route("/graph/{number}/messages", self.messages, methods=["POST"]),
+                Route("/graph/{number}", self.where),
+                Route("/files/{name}", self.file),
+                Route(f"/telegram/file/bot{BOT_TOKEN}/documents/{{name}}", self.file),
                 Route("/graph/{number}/media", self.media, methods=["POST"]),
                 Route("/telegram/bot{token}/{method}", self.telegram, methods=["POST"]),
                 Route("/api/v1/instance", self.instance),

@@ -11,8 +11,9 @@ from sayso.corpus.imported import Report
 from sayso.corpus.ingest import store_batch
 from sayso.corpus.store import Store
 from sayso.errors import UsageError
-from sayso.web.app import create_app
-from tests.web.channels.conftest import Known, fresh, running_with, text, tg, whatsapp
+from sayso.web.channels.doors import doors
+from sayso.workspace import Workspace
+from tests.web.channels.conftest import PAGES, Known, fresh, running_with, text, tg, whatsapp
 from tests.web.conftest import poll
 
 MARKER = "Marzipanzeppelin-4711"
@@ -80,6 +81,13 @@ def test_whoever_writes_too_fast_is_told_so_once(remembering):
     remembering.platform.clear()
     remembering.meta("whatsapp", whatsapp(text("Another's?"), number="49998"))
     assert len(remembering.settled()) == 1
+
+
+def test_what_is_too_long_for_anybody_is_not_asked(remembering):
+    asked = len(remembering.assistant.asked)
+    remembering.app(text="x" * 16_001, thread="long")
+    (said,) = remembering.settled()
+    assert "too long for me" in said and len(remembering.assistant.asked) == asked
 
 
 def test_a_full_desk_takes_nothing_and_says_so(remembering):
@@ -156,14 +164,15 @@ def test_talks_end_by_themselves():
     assert nothing.messages("t") == []
 
 
-def test_a_channel_without_its_secrets_keeps_everything_from_starting(make):
+def test_a_channel_without_its_secrets_is_not_opened(make):
     for name in ("app", "shared", "bot-secret", "token"):
         workspace = make()
+        assert len(doors(workspace)) == 5
         (workspace.keys / name).write_text("short\n")
         with pytest.raises(UsageError):
-            create_app(workspace, Known())
+            doors(workspace)
     workspace = make()
     toml = workspace.settings_file.read_text()
-    workspace.settings_file.write_text(toml.replace('url = "https://ai.example"', 'url = ""'))
+    workspace.settings_file.write_text(toml.replace(f'url = "{PAGES}"', 'url = ""'))
     with pytest.raises(UsageError, match="no address to object at"):
-        create_app(type(workspace).open(workspace.home), Known())
+        doors(Workspace.open(workspace.home))

@@ -114,6 +114,14 @@ def test_a_long_answer_is_a_thread_and_pictures_have_descriptions(community):
     assert media["description"] == "A ferry" and media["file"][1].startswith(b"\x89PNG")
 
 
+def test_no_question_floods_a_timeline(community):
+    community.assistant.pieces = ["A sentence of the plan. " * 400]
+    replies = asked(community, spoiler_text="x" * 480)
+    assert len(replies) == 8 and replies[-1]["status"].endswith(" …")
+    assert all(len(r["status"] + r["spoiler_text"]) <= 500 for r in replies)
+    assert all(len(reply["status"]) > 200 for reply in replies)
+
+
 def test_what_is_deleted_or_edited_is_not_answered_as_it_was(community):
     community.assistant.go.clear()
     before = len(community.assistant.asked)

@@ -1,18 +1,21 @@
 """Messages by webhook: who may deliver, what is answered, and that once."""
 
+import base64
 import hashlib
 import hmac
 import logging
 import time
 
-import httpx2
 import pytest
 
+from sayso.errors import UsageError
+from sayso.settings import Channels, OtherApp, Settings
+from sayso.web.channels.doors import doors
+from sayso.workspace import Workspace
 from tests.web.channels.conftest import (
     APP_SECRET,
     PAGES,
     VERIFY,
-    Known,
     fresh,
     text,
     tg,
@@ -202,6 +205,36 @@ def test_what_cannot_be_read_is_said_once(community):
     assert "cannot read pictures" in community.settled()[2]
 
 
+def test_a_file_with_a_question_is_read_if_it_can_be(community):
+    csv = {"mime_type": "text/csv", "filename": "ferries.csv", "caption": "How many?"}
+    document = {"type": "document", "document": csv | {"id": "4711"}}
+    community.meta("whatsapp", whatsapp(document, number="49778"))
+    community.telegram(tg("", caption="How many?", document={
+        "file_id": "AbC", "file_name": "ferries.csv", "mime_type": "text/csv"}))  # fmt: skip
+    data = base64.b64encode(b"day,ferries\nMon,7\n").decode()
+    community.app(uploads=[{"media_type": "text/csv", "name": "ferries.csv", "data": data}])
+    assert not any("cannot read" in said for said in community.settled())
+    files = [uploads for uploads in community.assistant.files if uploads]
+    assert [(f.name, f.media_type, f.data) for (f,) in files] == 3 * [
+        ("ferries.csv", "text/csv", b"day,ferries\nMon,7\n")
+    ]
+
+
+def test_a_file_is_fetched_from_nowhere_else_and_no_longer_one(community):
+    fetched, given = len(community.platform.fetched), len(community.assistant.files)
+    csv = {"mime_type": "text/csv", "filename": "ferries.csv", "caption": "How many?"}
+    names = ["elsewhere", "../1122/messages", "long"]
+    community.platform.elsewhere = community.address + "/files/x"  # another port
+    documents = [{"type": "document", "document": csv | {"id": name}} for name in names]
+    documents.append({"type": "image", "image": {"id": "77", "caption": "What?"}})
+    documents.append({"type": "document", "document": csv | {"id": "1", "filename": "x.exe"}})
+    community.meta("whatsapp", whatsapp(*documents, number="49779"))
+    said = community.settled()
+    assert len(said) == 5 and sum("cannot read pictures" in text for text in said) == 1
+    assert community.assistant.files[given:] == [()] * 5
+    assert community.platform.fetched[fetched:] == ["/files/long", "/files/1"]
+
+
 def test_whoever_has_no_number_is_answered_by_their_id(community):
     body = whatsapp(text("When?"))
     value = body["entry"][0]["changes"][0]["value"]
@@ -315,16 +348,16 @@ def test_writing_is_shown_and_what_was_said_marked_as_read(community):
 
 
 def test_channels_that_are_off_are_not_there(tmp_path):
-    from sayso.settings import Settings
-    from sayso.web.app import create_app
-    from sayso.workspace import Workspace
-    from tests.web.channels.platforms import served
+    assert doors(Workspace.create(tmp_path / "home", Settings())) == {}
+    only = Settings(channels=Channels(webhook=OtherApp(enabled=True)))
+    with pytest.raises(UsageError):
+        doors(Workspace.create(tmp_path / "other", only))
 
-    app = create_app(Workspace.create(tmp_path / "home", Settings()), Known())
-    with served(app) as address:
-        for name in ("whatsapp", "messenger", "instagram", "telegram", "webhook", "mastodon"):
-            assert httpx2.post(f"{address}/channels/{name}", json={}).status_code == 404
-            assert httpx2.get(f"{address}/channels/{name}").status_code == 404
+
+def test_a_channel_that_nobody_knows_is_not_there(community):
+    for name in ("signal", "mastodon", "whatsapp/x", ""):  # Mastodon has no webhook
+        assert community.client.post(f"/channels/{name}", content=b"{}").status_code == 404
+    assert community.client.get("/channels/telegram").status_code == 405
 
 
 def test_no_name_and_no_word_reaches_a_log(community, caplog):

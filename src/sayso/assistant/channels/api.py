@@ -6,14 +6,16 @@ A redirect is not followed, an answer has a limit, and no error says what was se
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 
-from sayso.errors import SaysoError, UsageError
+from sayso.errors import InputError, SaysoError, UsageError
 
 TIMEOUT_SECONDS: Final = 20.0
 LONGEST_ANSWER: Final = 1024 * 1024
@@ -81,7 +83,10 @@ class Api:
         self._explain = explain
         self._pause = pause
         self._client = httpx2.AsyncClient(
-            headers=dict(headers or {}), timeout=TIMEOUT_SECONDS, follow_redirects=False
+            headers=dict(headers or {}),
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            verify=_tls(),
         )
 
     async def close(self) -> None:
@@ -118,6 +123,45 @@ class Api:
         """Post bytes as they are; returns and raises as `post`."""
         return await self._send(path, {"content": body, "headers": dict(headers)})
 
+    async def get(self, path: str) -> Any:
+        """Get and return the decoded answer; raises as `post`."""
+        try:
+            status, _, body = await self._exchange(path, {}, "GET")
+        except httpx2.HTTPError as error:
+            raise _unreachable(error) from None
+        if status != 200:
+            raise RefusedCallError(status, self._explain(body).code)
+        return body
+
+    async def download(self, address: str, hosts: Collection[str], most: int) -> bytes:
+        """Return a file.
+
+        Args:
+            address: told by the platform.
+            hosts: the platform's own, of which this must be one, if not the interface's.
+            most: bytes.
+
+        Raises:
+            InputError: it is elsewhere, or longer.
+            SaysoError: it cannot be had.
+        """
+        parts, own = urlsplit(address), urlsplit(self._base)
+        is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+        if not is_own and (parts.scheme != "https" or parts.netloc not in hosts):
+            raise InputError("a platform told an address that is not its own")
+        data = bytearray()
+        try:
+            async with self._client.stream("GET", address) as response:
+                if response.status_code != 200:
+                    raise RefusedCallError(response.status_code)
+                async for part in response.aiter_bytes():
+                    data += part
+                    if len(data) > most:
+                        raise InputError(f"a file has more than {most} bytes")
+        except httpx2.HTTPError as error:
+            raise _unreachable(error) from None
+        return bytes(data)
+
     async def _send(self, path: str, sent: dict[str, Any]) -> Any:
         attempt = 0
         while True:
@@ -144,8 +188,10 @@ class Api:
                 raise failed
             await self._pause(wait)
 
-    async def _exchange(self, path: str, sent: dict[str, Any]) -> tuple[int, httpx2.Headers, Any]:
-        async with self._client.stream("POST", self._base + path, **sent) as response:
+    async def _exchange(
+        self, path: str, sent: dict[str, Any], method: str = "POST"
+    ) -> tuple[int, httpx2.Headers, Any]:
+        async with self._client.stream(method, self._base + path, **sent) as response:
             answer = b""
             async for part in response.aiter_bytes():
                 answer += part
@@ -156,6 +202,12 @@ class Api:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             decoded = None
         return response.status_code, response.headers, decoded
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Made once: reading the authorities' certificates takes a while.
+    return ssl.create_default_context()
 
 
 def check_address(base: str) -> None:

@@ -24,6 +24,7 @@ from sayso.sources.html import to_text
 
 NAME: Final = "mastodon"
 MOST_PICTURES: Final = 4
+MOST_REPLIES: Final = 8  # to one question; who reads along did not ask
 LONGEST_ALT: Final = 1500
 TIMEOUT_SECONDS: Final = 20
 SILENCE_SECONDS: Final = 120  # the stream says something each 15 s, if only that it lives
@@ -167,8 +168,12 @@ class Mastodon:
         to = outbound.to
         said = rich.read(outbound.text, spelled_links=True).without_calls()
         call = f"{to.address} "
-        room = self._account.longest - len(call) - len(to.warning)
-        parts = [piece.text for piece in pieces(said, room, _characters)] or [""]
+        # A warning counts, too; a long one must not leave room for single letters only.
+        warning = to.warning[: self._account.longest // 4]
+        room = max(self._account.longest - len(call) - len(warning), self._account.longest // 4)
+        parts = [piece.text for piece in pieces(said, room - 2, _characters)] or [""]
+        if len(parts) > MOST_REPLIES:
+            parts = [*parts[: MOST_REPLIES - 1], f"{parts[MOST_REPLIES - 1]} …"]
         try:
             media = [self._upload(p.data, p.media_type, p.alt) for p in
                      outbound.pictures[:MOST_PICTURES]]  # fmt: skip
@@ -178,8 +183,8 @@ class Mastodon:
                     call + part,
                     in_reply_to_id=before,
                     visibility=narrowed(to.visibility, self._account.widest),
-                    spoiler_text=to.warning or None,
-                    sensitive=bool(to.warning),
+                    spoiler_text=warning or None,
+                    sensitive=bool(warning),
                     language=to.language.partition("-")[0] or None,
                     media_ids=media if number == len(parts) and media else None,
                     # The same once more, if the first answer got lost, is one status.

@@ -19,6 +19,7 @@ from sayso.assistant.channels.meta import WINDOW, inner, objects, text
 from sayso.assistant.channels.rich import Rich
 from sayso.assistant.channels.splitting import pieces
 from sayso.assistant.conversation import Inbound, Outbound, Upload
+from sayso.errors import InputError
 
 MESSENGER: Final = "messenger"
 INSTAGRAM: Final = "instagram"
@@ -118,6 +119,14 @@ class Messenger:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._api.close()
+
+    async def fetch(self, upload: Upload, most: int) -> bytes:
+        """Refuse: what is sent there has an address anywhere, and no name.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("files of this channel are not read")
 
     async def working(self, to: Inbound) -> None:
         """Mark what was said as read, and show that an answer is being written."""

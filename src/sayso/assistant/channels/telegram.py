@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +21,7 @@ from sayso.assistant.channels.meta import inner, objects, text
 from sayso.assistant.channels.rich import Kind, Rich
 from sayso.assistant.channels.splitting import pieces
 from sayso.assistant.conversation import Inbound, Outbound, Upload
-from sayso.errors import IntegrityError
+from sayso.errors import InputError, IntegrityError
 
 NAME: Final = "telegram"
 LONGEST_TEXT: Final = 4096
@@ -147,7 +148,8 @@ def _uploads(message: dict[str, Any]) -> Iterator[Upload]:
         yield Upload("image/jpeg", text(photos[-1].get("file_id")))
     for kind in MEDIA:
         if part := inner(message, kind):
-            yield Upload(text(part.get("mime_type")) or kind, text(part.get("file_id")))
+            media_type, name = text(part.get("mime_type")) or kind, text(part.get("file_name"))
+            yield Upload(media_type, text(part.get("file_id")), name)
 
 
 class Telegram:
@@ -162,11 +164,26 @@ class Telegram:
     typing_seconds = 4.0  # the sign lasts 5 s
 
     def __init__(self, account: Account, pause: Pause = asyncio.sleep) -> None:
-        self._api = Api(f"{account.api.rstrip('/')}/bot{account.token}", None, _explained, pause)
+        base = account.api.rstrip("/")
+        self._api = Api(f"{base}/bot{account.token}", None, _explained, pause)
+        self._files = f"{base}/file/bot{account.token}"
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._api.close()
+
+    async def fetch(self, upload: Upload, most: int) -> bytes:
+        """Return a file that was sent.
+
+        Raises:
+            InputError: it is longer, or Telegram tells no path of it.
+            SaysoError: it cannot be had.
+        """
+        told = await self._api.post("/getFile", {"file_id": upload.reference})
+        path = text(inner({"of": told}, "of", "result").get("file_path"))
+        if not path or ".." in path:
+            raise InputError("Telegram tells no path of a file")
+        return await self._api.download(f"{self._files}/{quote(path)}", (), most)
 
     async def working(self, to: Inbound) -> None:
         """Show that an answer is being written."""

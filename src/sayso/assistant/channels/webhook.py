@@ -57,10 +57,11 @@ class Account(Struct, frozen=True):
 
 
 class Attachment(Struct):
-    """What was sent along."""
+    """What was sent along; `data` is base64."""
 
     media_type: Annotated[str, Meta(max_length=100)]
-    name: str = ""
+    name: Annotated[str, Meta(max_length=255)] = ""
+    data: bytes = b""
 
 
 class Message(Struct):
@@ -128,7 +129,7 @@ def read(headers: Mapping[str, str], body: bytes, account: Account) -> list[Inbo
             id=message.id,
             at=datetime.now(UTC),
             text=message.text,
-            uploads=tuple(Upload(upload.media_type, upload.name) for upload in message.uploads),
+            uploads=tuple(Upload(u.media_type, "", u.name, u.data) for u in message.uploads),
             language=message.language.lower(),
             visibility=message.visibility,
             edits=message.edits,
@@ -156,6 +157,10 @@ class Webhook:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._api.close()
+
+    async def fetch(self, upload: Upload, most: int) -> bytes:
+        """Return a file that came with a message."""
+        return upload.data
 
     async def working(self, to: Inbound) -> None:
         """Do nothing: there is no sign for it."""

@@ -16,11 +16,12 @@ from sayso.assistant.channels.meta import WINDOW, inner, objects, text
 from sayso.assistant.channels.rich import Kind, Rich
 from sayso.assistant.channels.splitting import pieces
 from sayso.assistant.conversation import Inbound, Outbound, Upload
-from sayso.errors import SaysoError
+from sayso.errors import InputError, SaysoError
 
 NAME: Final = "whatsapp"
 LONGEST_TEXT: Final = 4096
 LONGEST_CAPTION: Final = 1024
+HOSTS: Final = ("lookaside.fbsbx.com",)  # where files lie
 MEDIA: Final = ("image", "audio", "video", "document", "sticker")
 # What needs no answer: nobody asks anything by these.
 SILENT: Final = frozenset({"reaction", "system", "request_welcome", "unknown"})
@@ -96,7 +97,9 @@ def _inbound(message: dict[str, Any], sender: str, name: str, at: datetime) -> I
     part = inner(message, kind)
     uploads = []
     if kind in MEDIA:
-        uploads = [Upload(text(part.get("mime_type")), text(part.get("id")))]
+        uploads = [
+            Upload(text(part.get("mime_type")), text(part.get("id")), text(part.get("filename")))
+        ]
     said = {
         "text": part.get("body"),
         "button": part.get("text"),
@@ -133,6 +136,18 @@ class WhatsApp:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._api.close()
+
+    async def fetch(self, upload: Upload, most: int) -> bytes:
+        """Return a file that was sent.
+
+        Raises:
+            InputError: it is longer, or the address that WhatsApp tells is not its own.
+            SaysoError: it cannot be had.
+        """
+        if not upload.reference.isalnum():
+            raise InputError("WhatsApp calls a file by what is no name")
+        told = await self._api.get(f"/{upload.reference}")
+        return await self._api.download(text(inner({"of": told}, "of").get("url")), HOSTS, most)
 
     async def working(self, to: Inbound) -> None:
         """Mark a message as read, and show that an answer is being written."""

@@ -11,10 +11,12 @@ from sayso.assistant.channels.api import Pause
 from sayso.assistant.channels.attachments import take_out
 from sayso.assistant.conversation import Picture
 from sayso.assistant.engine import Options, PromptTooLongError
+from sayso.assistant.uploads import Upload
 from sayso.errors import SaysoError
 from sayso.web.answering import Answering, BusyError
 from sayso.web.channels.wording import Words
 
+LONGEST_QUESTION: Final = 16_000  # characters
 PAUSES: Final = (2.0, 5.0, 10.0)  # while too many others wait
 log = logging.getLogger("sayso.channels")
 
@@ -49,18 +51,27 @@ class Answers:
         self._answering = answering
         self._pause = pause
 
-    async def answer(self, question: str, before: list[dict[str, str]], language: str) -> Answer:
+    async def answer(
+        self,
+        question: str,
+        before: list[dict[str, str]],
+        language: str,
+        files: tuple[Upload, ...] = (),
+    ) -> Answer:
         """Return what to say to a question.
 
         Args:
             question: the message's text.
             before: what was said before, as `role` and `content`.
             language: of what is not the assistant's own.
+            files: what the question is about.
         """
+        if len(question) > LONGEST_QUESTION:
+            return Answer(self.words.too_long(language))
         messages = [*before, {"role": "user", "content": question}]
         for pause in (*PAUSES, None):
             try:
-                return await self._asked(messages, language)
+                return await self._asked(messages, language, files)
             except BusyError:
                 if pause is not None:
                     await self._pause(pause)
@@ -75,8 +86,10 @@ class Answers:
                 break
         return Answer(self.words.failed(language))
 
-    async def _asked(self, messages: list[dict[str, str]], language: str) -> Answer:
-        async with self._turns, self._answering.answer(messages, Options()) as reply:
+    async def _asked(
+        self, messages: list[dict[str, str]], language: str, files: tuple[Upload, ...]
+    ) -> Answer:
+        async with self._turns, self._answering.answer(messages, Options(), files) as reply:
             said = "".join([piece async for piece in reply])
             cited = self.words.sources(reply.sources, language)
         text, pictures = await to_thread.run_sync(take_out, said)

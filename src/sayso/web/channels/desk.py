@@ -18,6 +18,7 @@ from sayso.assistant.conversation import Inbound, Outbound, Talks
 from sayso.errors import SaysoError
 from sayso.settings import Settings
 from sayso.web.channels.answers import Answer, Answers
+from sayso.web.channels.files import Fetching, taken
 from sayso.web.rates import Rates
 from sayso.workspace import Pseudonyms
 
@@ -33,7 +34,7 @@ class FullError(Exception):
     """Too many messages wait; none of these was taken."""
 
 
-class Speaker(Protocol):
+class Speaker(Fetching, Protocol):
     """How answers go out by a channel."""
 
     window: timedelta | None  # for so long after a message it may be answered
@@ -78,6 +79,7 @@ class Desk:
         self._speakers = speakers
         self._answers = answers
         self._pseudonyms = pseudonyms
+        self._limits = settings.uploads
         self._talks = Talks(settings.conversations.remember_minutes)
         self._rates = Rates(settings.channels.messages_per_minute)
         self._hints = Rates(1)
@@ -190,24 +192,31 @@ class Desk:
             case "/new":
                 self._talks.forget(talk)
                 await self._say(message, words.anew(language))
-            case _ if not message.text.strip():
-                # Once is enough: who sends ten pictures gets no ten answers.
-                if self._told.add(self._key("sender", message, message.sender)):
-                    await self._say(message, words.unreadable(language))
+            case "":
+                await self._say_once(message, words.unreadable(language))
             case _:
                 await self._answer(message, speaker, talk, language)
 
     async def _answer(self, message: Inbound, speaker: Speaker, talk: str, language: str) -> None:
         async with _typing(speaker, message):
-            answer = await self._answers.answer(message.text, self._talks.messages(talk), language)
+            files = await taken(message, speaker, self._limits)
+            before = self._talks.messages(talk)
+            answer = await self._answers.answer(message.text, before, language, files)
         text = answer.text
-        sender = self._key("sender", message, message.sender)
-        if message.uploads and self._told.add(sender):
+        if len(files) < len(message.uploads) and self._is_first_told(message):
             text = f"{text}\n\n{self._answers.words.unreadable(language)}"
         await self._say(message, text, answer)
         if answer.said:
             about = self._key("message", message, message.about)
             self._talks.add(talk, about, message.text, answer.said)
+
+    async def _say_once(self, message: Inbound, text: str) -> None:
+        # Who sends ten pictures gets no ten answers.
+        if self._is_first_told(message):
+            await self._say(message, text)
+
+    def _is_first_told(self, message: Inbound) -> bool:
+        return self._told.add(self._key("sender", message, message.sender))
 
     async def _say(self, message: Inbound, text: str, answer: Answer | None = None) -> None:
         sender = self._key("sender", message, message.sender)

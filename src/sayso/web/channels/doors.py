@@ -11,8 +11,8 @@ from msgspec import Struct
 from sayso.assistant.channels import messenger, telegram, webhook, whatsapp
 from sayso.assistant.channels.mastodon import Account as MastodonAccount
 from sayso.assistant.channels.mastodon import Mastodon
-from sayso.assistant.conversation import Inbound, Outbound
-from sayso.errors import UsageError
+from sayso.assistant.conversation import Inbound, Outbound, Upload
+from sayso.errors import InputError, UsageError
 from sayso.settings import Instagram, Messenger, WhatsApp
 from sayso.web.channels.desk import Speaker
 from sayso.workspace import Workspace
@@ -43,6 +43,14 @@ class Threaded:
 
     async def close(self) -> None:
         """Do nothing: there are no connections to let go of."""
+
+    async def fetch(self, upload: Upload, most: int) -> bytes:
+        """Refuse: posts there have pictures, sounds and films alone.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("files of this channel are not read")
 
     async def working(self, to: Inbound) -> None:
         """Do nothing: there is no sign for it."""

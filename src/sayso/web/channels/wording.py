@@ -70,7 +70,10 @@ class Words:
     def unreadable(self, language: str) -> str:
         """Say that something is of a kind that cannot be read."""
         _ = translations(language).gettext
-        return _("I cannot read pictures, sounds or files yet: please write it in words.")
+        return _(
+            "I cannot read pictures and sounds yet, nor files without a question written to them: "
+            "please write it in words."
+        )
 
     def slow_down(self, language: str) -> str:
         """Say that somebody writes faster than is answered."""
