@@ -28,7 +28,7 @@ from sayso.assistant.wishes import from_wish
         ("What happened yesterday?", Summarise("yesterday")),
         ("What are people talking about at the moment?", Summarise("week")),
         ("Was habe ich diesen Monat verpasst?", Summarise("month")),
-        ("Was gibt es Neues über die Fähre?", Summarise("week", "die Fähre")),
+        ("Was gibt es Neues über die Fähre?", Summarise("week", "Fähre")),
         ("Fass mir bitte die Woche zusammen", Summarise("week")),
         ("Translate into German: good morning", Translate("good morning", "German")),
         ("translate good morning to German", Translate("good morning", "German")),

@@ -18,7 +18,7 @@ from msgspec import Struct
 from sayso.assistant import passages
 from sayso.assistant.abilities import Period
 from sayso.assistant.markdown import escaped
-from sayso.assistant.permission import permitted
+from sayso.assistant.permission import people_of, permitted
 from sayso.assistant.phrases import counted, say
 from sayso.assistant.retrieval import Source
 from sayso.corpus.store import Store
@@ -31,7 +31,7 @@ NOVELTY: Final = 0.5  # what repeating what is chosen already costs, against sta
 ABOUT: Final = 0.5  # of a topic's words, by weight, that a post must have
 DEEPEST: Final = 50  # replies to replies of a thread
 
-_COLUMNS: Final = ["key", "account_key", "id", "handle", "service", "written", "language", "text"]
+_COLUMNS: Final = "key account_key id url handle service written language text".split()
 _WORD: Final = re.compile(r"\w{3,}")
 _DAYS: Final[dict[Period, int]] = {"today": 0, "yesterday": 1, "week": 7, "month": 30}
 Row = dict[str, Any]
@@ -121,8 +121,9 @@ def _digest(workspace: Workspace, rows: list[Row]) -> Digest:
         _product(bag, centre) * (1 + math.log1p(echo.get(row["key"], 0)))
         for row, bag in zip(rows, bags, strict=True)
     ]
+    people = people_of(workspace, rows)
+    whose = [people.get(row["account_key"], str(row["account_key"])) for row in rows]
     chosen: list[int] = []
-    seen: set[int] = set()
     left = [place for place, row in enumerate(rows) if len(_line(row["text"])) > 20]
     while left and len(chosen) < MOST_SHOWN:
 
@@ -132,10 +133,8 @@ def _digest(workspace: Workspace, rows: list[Row]) -> Digest:
 
         best = max(left, key=lambda place: (score(place), place))
         chosen.append(best)
-        seen.add(rows[best]["account_key"])
-        left = [p for p in left if p != best and rows[p]["account_key"] not in seen]
-    people = {row["account_key"] for row in rows}
-    return Digest(len(rows), len(people), [_source(rows[place]) for place in chosen])
+        left = [place for place in left if whose[place] != whose[best]]
+    return Digest(len(rows), len(set(whose)), [_source(rows[place]) for place in chosen])
 
 
 def _weighed(bags: Sequence[Counter[str]]) -> list[dict[str, float]]:
@@ -184,4 +183,5 @@ def _source(row: Row) -> Source:
         date=f"{row['written']:%Y-%m-%d}",
         excerpt=_line(row["text"]),
         language=row["language"],
+        link=row["url"] if row["url"].startswith(("https://", "http://")) else "",
     )

@@ -31,7 +31,7 @@ def from_wish(words: str) -> Call | None:
 def _short_wish(words: str) -> Call | None:
     if _MISSED.search(words):
         about = _ABOUT.search(words)
-        return Summarise(period_in(words) or "week", about[1] if about else "")
+        return Summarise(period_in(words) or "week", about["topic"] if about else "")
     if found := _DRAW.match(words):
         return Imagine(found["what"].strip(" .!"))
     if _HELP.fullmatch(words):
@@ -75,7 +75,8 @@ _MISSED: Final = _pattern(
 )
 _ABOUT: Final = _pattern(
     r"""\b(?:about|on|über|zum\ thema|zu)\s+
-    (?!at\b|it\b|das\b|the\ moment|moment\b) ([^\W\d_][\w\ -]{2,40}) \s*[?.!]*\Z"""
+    (?!at\b|it\b|das\b|the\ moment|moment\b) (?:(?:the|a|der|die|den|dem|das|eine?n?)\ )?
+    (?P<topic>[^\W\d_][\w\ -]{2,40}) \s*[?.!]*\Z"""
 )
 _PICTURE: Final = r"(?:bild|zeichnung|gemälde|foto)"
 _DRAW: Final = _pattern(
