@@ -21,7 +21,7 @@ from sayso.assistant.uploads import Upload
 from sayso.errors import InputError
 from sayso.settings import Analysis as Limits
 
-__all__ = ["Analysis", "analyse", "community_tables", "markdown"]
+__all__ = ["Analysis", "analyse", "ask", "community_tables", "markdown", "session"]
 
 _FENCE: Final = re.compile(r"```+\s*sql\b[^\n]*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 _COMMAND: Final = re.compile(r"\s*/sql\b\s*(.+)", re.DOTALL | re.IGNORECASE)
@@ -57,27 +57,44 @@ def analyse(
         MissingPartError: DuckDB is not installed.
     """
     limits = limits or Limits()
+    with session(tables, limits) as opened:
+        return ask(
+            opened, question, language=language, write_sql=write_sql, limits=limits, today=today
+        )
+
+
+def ask(
+    opened: Session,
+    question: str,
+    *,
+    language: str = "en",
+    write_sql: Callable[[str], str] | None = None,
+    limits: Limits | None = None,
+    today: date | None = None,
+) -> Analysis:
+    """Answer a question about tables that are open; as `analyse`, which opens them for one.
+
+    Raises:
+        InputError: the query that was given cannot be run, or the session has ended.
+    """
+    limits = limits or Limits()
     language = "de" if language == "de" else "en"
     today = today or datetime.now(UTC).date()
-    with session(tables, limits) as opened:
-        given = _given(question)
-        if given:
-            return _written(opened, given, language, limits)
-        plan = understand(question, opened.tables, language, today)
-        if plan:
-            return _planned(opened, plan, language, limits)
-        if write_sql:
-            prompt = _PROMPT.format(
-                schema=_schema(opened.tables), today=today, question=question.strip()
-            )
-            written = _by_model(write_sql(prompt))
-            if written:
-                try:
-                    return _written(opened, written, language, limits)
-                except InputError:
-                    if opened.has_ended:
-                        raise
-        return showing.profile(opened.tables, language, limits.shown_rows)
+    if given := _given(question):
+        return _written(opened, given, language, limits)
+    if plan := understand(question, opened.tables, language, today):
+        return _planned(opened, plan, language, limits)
+    if write_sql:
+        prompt = _PROMPT.format(
+            schema=_schema(opened.tables), today=today, question=question.strip()
+        )
+        if written := _by_model(write_sql(prompt)):
+            try:
+                return _written(opened, written, language, limits)
+            except InputError:
+                if opened.has_ended:
+                    raise
+    return showing.profile(opened.tables, language, limits.shown_rows)
 
 
 def _given(question: str) -> str:

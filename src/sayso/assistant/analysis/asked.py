@@ -106,6 +106,8 @@ class Asked:
         if len(columns) == 1:
             return columns[0]
         named = [c for c in columns if unit and words.UNITS.get(fold(c.name)) == unit]
+        if unit == "quarter":
+            named = [c for c in columns if words.UNITS.get(fold(c.name)) == "month"]
         named = named or [c for c in columns if words.UNITS.get(fold(c.name)) == "day"]
         asked = [c for c in columns if any(self.names.named(t.key) is c for t in self.tokens)]
         return named[0] if len(named) == 1 else asked[0] if len(asked) == 1 else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sayso.assistant.analysis.tables import Column, Table
-from sayso.assistant.analysis.words import Token, fold, parts, same, stem, tokens
+from sayso.assistant.analysis.words import LANGUAGES, Token, fold, parts, same, stem, tokens
 
 _LONGEST: Final = 6  # tokens of a name or value
 
@@ -70,6 +70,10 @@ class Values:
                 key = tuple(token.key for token in tokens(value) if token.key)
                 if key:
                     self._known.setdefault(key, []).append((column, value))
+            if set(map(stem, parts(column.name))) & _all(same([stem("language")])):
+                for code in column.values:
+                    for word in LANGUAGES.get(code.lower(), ()):
+                        self._known.setdefault((word,), []).append((column, code))
 
     def find(
         self, found: Sequence[Token], at: int, column: Column | None = None

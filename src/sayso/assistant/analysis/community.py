@@ -1,6 +1,6 @@
 """The community's own public numbers as tables: counts of posts and objections, and of nobody.
 
-Every row of `posts` stands for at least five people, and each post is in one row. So whatever is
+Every row of `posts` stands for at least five people, and no post is in two rows. So whatever is
 asked of it is a sum over groups of five people or more, and what two answers differ by is, too.
 """
 
@@ -22,11 +22,11 @@ from sayso.workspace import Workspace
 OTHER: Final = "other"
 _TIMES: Final = ("day", "week", "month", "year")
 _KINDS: Final = ("service", "language", "surface")
-# What is told of a group that is too small, step by step: when, then what. A week is cut where
-# the month ends, so that each kind of span lies within the next.
+# What is told of a group that is too small, step by step: when, then what. A week that lies in
+# two months is told by parts, or else without its month.
 _STEPS: Final = [
     (times, kinds)
-    for times in (_TIMES, _TIMES[1:], _TIMES[2:], _TIMES[3:], ())
+    for times in (_TIMES, _TIMES[1:], ("week", "year"), _TIMES[2:], _TIMES[3:], ())
     for kinds in (_KINDS, _KINDS[:2])
 ] + [((), _KINDS[:1]), ((), ())]
 
@@ -55,12 +55,10 @@ def _posts(workspace: Workspace, rights: Rights) -> pl.DataFrame:
     posts = store.retrieval.read(["key", "account_key", "service", "written", "language"])
     with rights.reading() as connection:
         out = KeySet(np.concatenate([items.out_keys(connection), items.frozen_keys(connection)]))
-    gone = tombstones.frame(rights)["key"]
+    gone = KeySet(tombstones.frame(rights)["key"].to_numpy())
     silent = KeySet(np.concatenate([objections.objectors(rights), objections.claimed(rights)]))
     keys, authors = posts["key"].to_numpy(), posts["account_key"].to_numpy()
-    allowed = posts.filter(
-        ~pl.Series(out.contains(keys)), ~pl.Series(silent.contains(authors))
-    ).filter(~pl.col("key").is_in(gone.implode()))
+    allowed = posts.filter(~(out.contains(keys) | gone.contains(keys) | silent.contains(authors)))
     accounts = people.frame(rights).select("account_key", "person_key")
     day = pl.col("written").dt.date()
     return (
@@ -86,7 +84,7 @@ def protected(posts: pl.DataFrame) -> pl.DataFrame:
         posts: a row for each post: `person` and the columns of `posts` but its count.
 
     Returns:
-        `posts`, empty where fewer than five people posted at all.
+        `posts`, without posts of the last few people, fewer than five, who fit into no group.
     """
     told: list[pl.DataFrame] = []
     rest = posts
@@ -98,8 +96,6 @@ def protected(posts: pl.DataFrame) -> pl.DataFrame:
         told.append(_blurred(sizes.filter(is_told), times, kinds))
         rest = sizes.filter(~is_told).drop("people")
     rows = pl.concat(told)
-    if rest.height and rows.height:
-        rows = _joined(rows, rest)
     groups = [*_TIMES, *_KINDS]
     return rows.group_by(groups).agg(posts=pl.len()).sort(groups, nulls_last=True)
 
@@ -109,16 +105,6 @@ def _blurred(posts: pl.DataFrame, times: tuple[str, ...], kinds: tuple[str, ...]
     days = [pl.col(n) if n in times else pl.lit(None, pl.Date).alias(n) for n in _TIMES]
     words = [pl.col(n) if n in kinds else pl.lit(OTHER).alias(n) for n in _KINDS]
     return posts.select("person", *days, *words)
-
-
-def _joined(rows: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
-    """Put what is left, by fewer than five people, to the smallest group, of which less is told."""
-    groups = [*_TIMES, *_KINDS]
-    sizes = rows.group_by(groups).agg(people=pl.col("person").n_unique())
-    smallest = sizes.sort("people", *groups, nulls_last=True).head(1)
-    taken = rows.join(smallest.select(groups), on=groups, how="semi", nulls_equal=True)
-    kept = rows.join(smallest.select(groups), on=groups, how="anti", nulls_equal=True)
-    return pl.concat([kept, _blurred(taken, (), ()), _blurred(rest, (), ())])
 
 
 def _counted(name: str, cells: tuple[Cell, ...]) -> pl.DataFrame:

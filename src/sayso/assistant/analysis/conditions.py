@@ -71,8 +71,8 @@ def _stated(asked: Asked, at: int) -> None:
     if not found or not asked.free(at, found[1]):
         return
     column, length = found
-    place = asked.skip(at + length, words.IS)
-    said_is = place > at + length
+    place = asked.skip(at + length, words.IS | words.OF)
+    said_is = any(asked.key(n) in words.IS for n in range(at + length, place))
     negated = asked.free(place) and asked.key(place) in words.NOT
     place += negated
     if not asked.free(place):
@@ -133,6 +133,7 @@ def values(asked: Asked) -> None:
             continue
         if asked.names.named(token.key) and found[2] == 1:
             continue  # it is a column's name first
+        asked.mentioned += 1
         column = found[0]
         values, taken = _several(asked, column, at)
         before = at - 1

@@ -118,8 +118,9 @@ def _grouped(asked: Asked, at: int) -> bool:  # noqa: PLR0911  one for each way 
             asked.mentioned += 1
             return True
         return False
-    if asked.key(at) in words.UNITS and not (found and _is_exact(asked, found[0], at)):
-        return _unit(asked, at, words.UNITS[asked.key(at)])
+    unit = words.UNITS.get(asked.key(at), "")
+    if unit and not (found and _is_exact(asked, found[0], at)) and _unit(asked, at, unit):
+        return True
     if not found:
         return False
     asked.group_by(at, *found)

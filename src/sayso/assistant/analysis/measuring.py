@@ -1,10 +1,14 @@
 """What is calculated: the plan of a question whose words are all read."""
 
+from typing import Final
+
 from sayso.assistant.analysis import words
 from sayso.assistant.analysis.asked import Asked, Unclear
 from sayso.assistant.analysis.plans import Group, Measure, Plan
 from sayso.assistant.analysis.tables import Column
 from sayso.assistant.analysis.words import stem
+
+_MONEY: Final = ("eur", "euro", "usd", "dollar", "chf", "gbp")
 
 
 def put_together(asked: Asked) -> Plan:
@@ -16,8 +20,8 @@ def put_together(asked: Asked) -> Plan:
         names = ["different"]
     elif "share" in names:
         names = ["share"]
-    elif "count" in names and len(names) > 1:
-        names = [n for n in names if n != "sum"] if not columns else names
+    elif "count" in names:  # 'how many in all'
+        names = [name for name in names if name != "sum"]
     measures = _measures(asked, names, columns)
     if any(group.column in [m.column for m in measures] for group in asked.groups):
         raise Unclear
@@ -116,4 +120,5 @@ def _unnamed(asked: Asked, numbers: list[Column], others: list[Column]) -> list[
 
 
 def _adds_up(column: Column) -> bool:
-    return any(stem(part) in words.ADDITIVE for part in words.parts(column.name))
+    said = [part for part in words.parts(column.name.partition("(")[0]) if part not in _MONEY]
+    return bool(said) and stem(said[-1]) in words.ADDITIVE  # a unit price is a price

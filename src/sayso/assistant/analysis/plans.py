@@ -1,11 +1,13 @@
 """What a question asks of one table, and the query that answers it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from sayso.assistant.analysis.tables import Column, Table, Value, literal, quoted
-from sayso.assistant.analysis.times import Span
+from sayso.assistant.analysis.times import Span, floor
+from sayso.assistant.analysis.words import UNITS, fold
 
 _FUNCTIONS: Final = {
     "sum": "sum({})",
@@ -84,18 +86,33 @@ def query(plan: Plan) -> str:
 
 def undated(plan: Plan) -> str:
     """Return a query for what the plan leaves out because its time is not known; '' = nothing."""
-    times = [g.column for g in plan.groups if g.column.is_time]
-    times += [f.column for f in plan.filters if f.span]
-    if not any(column.missing for column in times) or len(plan.measures) != 1:
+    timed = [f for f in plan.filters if f.span and f.column.missing]
+    if not timed or len(plan.measures) != 1:
         return ""
     (measure,) = plan.measures
     if measure.operation not in ("count", "sum"):
         return ""
     sql = _measure(plan, measure)[0]
     kept = [condition(f) for f in plan.filters if not f.span]
-    none = " OR ".join(f"{quoted(column.name)} IS NULL" for column in dict.fromkeys(times))
-    where = " AND ".join([*kept, f"({none})"])
+    open_ones = [" AND ".join(_perhaps(plan.table, f)) for f in timed]
+    where = " AND ".join([*kept, *open_ones])
     return f"SELECT {sql} FROM {quoted(plan.table.name)} WHERE {where}"
+
+
+def _perhaps(table: Table, kept: Filter) -> Iterator[str]:
+    """Yield conditions for rows of which it is not known whether they are in a span of time.
+
+    Where a day is not known its month or year may be, in a column that is called so.
+    """
+    yield f"{quoted(kept.column.name)} IS NULL"
+    span = kept.span
+    for other in table.columns:
+        unit = UNITS.get(fold(other.name), "")
+        if span and other.is_time and other != kept.column and unit and not span.month:
+            name = quoted(other.name)
+            since = f"{name} >= DATE '{floor(span.start, unit)}'" if span.start else "TRUE"
+            until = f"{name} < DATE '{span.end}'" if span.end else "TRUE"
+            yield f"({name} IS NULL OR ({since} AND {until}))"
 
 
 def condition(kept: Filter) -> str:  # noqa: PLR0911

@@ -168,6 +168,15 @@ def _kind(declared: str) -> Kind:
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, query: Query) -> Reply:
+    # A SELECT may hold a DELETE.
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        return _selected(connection, query)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _selected(connection: duckdb.DuckDBPyConnection, query: Query) -> Reply:
     try:
         statements = connection.extract_statements(query.sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:

@@ -35,7 +35,8 @@ def understand(question: str, tables: Sequence[Table], language: str, today: dat
             plans.append(plan)
     best = max((plan.mentioned for plan in plans), default=0)
     fitting = [plan for plan in plans if plan.mentioned == best]
-    return fitting[0] if len(fitting) == 1 else None
+    is_clear = len(fitting) == 1 and (best or len(tables) == 1)
+    return fitting[0] if is_clear else None
 
 
 _HOW: Final = {
@@ -97,6 +98,10 @@ def _mentions(asked: Asked) -> None:
             continue
         asked.use(at, found[1])
         asked.mentioned += 1
+        # Two columns are asked for by 'price and quantity'; not by 'price of the quantity'.
+        last = asked.columns[-1][0] if asked.columns else at
+        if last < at and not any(asked.key(n) in words.AND for n in range(last, at)):
+            raise Unclear
         asked.columns.append((at, found[0]))
 
 

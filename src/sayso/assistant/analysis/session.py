@@ -107,6 +107,8 @@ def session(uploads: Sequence[Upload], limits: Analysis) -> Iterator[Session]:
         InputError: a file cannot be read.
         MissingPartError: DuckDB is not installed.
     """
+    if not uploads or not all(upload.is_table for upload in uploads):
+        raise InputError("the file holds no table", "hand in CSV, XLSX, Parquet or JSON")
     if not _installed():
         raise MissingPartError("duckdb is not installed", "pip install 'sayso[serve]'")
     paths = [str(_SOURCE.parent), *_PACKAGES]

@@ -43,12 +43,14 @@ def read(found: Sequence[Token], at: int, today: date) -> tuple[Span, int] | Non
         return pair
     if first in _SINCE | _AFTER | _BEFORE | _UNTIL and (point := _point(found, at + 1, today)):
         span, taken = point
+        if span.month:  # 'since March' leaves the year open
+            return None
         if first in _SINCE:
-            return Span(span.start, None), taken + 1
+            return Span(span.start, None, span.unit), taken + 1
         if first in _AFTER:
-            return Span(span.end, None), taken + 1
+            return Span(span.end, None, span.unit), taken + 1
         end = span.start if first in _BEFORE else span.end
-        return Span(None, end), taken + 1
+        return Span(None, end, span.unit), taken + 1
     if first in _DAYS:
         day = today - timedelta(days=_DAYS[first])
         return Span(day, day + timedelta(days=1), "day"), 1
@@ -84,7 +86,7 @@ def _point(found: Sequence[Token], at: int, today: date) -> tuple[Span, int] | N
             start = date(year, month, 1)
             return Span(start, following(start, "month"), "month"), taken + 1
         # 'may' and 'august' are words of their own; a month that is meant stands after 'in'.
-        return (Span(month=month), taken) if skipped else None
+        return (Span(month=month, unit="month"), taken) if skipped else None
     if year := _year(here):
         return Span(date(year, 1, 1), date(year + 1, 1, 1), "year"), taken
     if here.key in ("q1", "q2", "q3", "q4") and after and (year := _year(after)):
@@ -98,9 +100,10 @@ def _between(found: Sequence[Token], at: int, today: date) -> tuple[Span, int] |
     if not one or at + one[1] >= len(found) or found[at + one[1]].key not in _AND:
         return None
     two = _point(found, at + one[1] + 1, today)
-    if not two:
+    if not two or one[0].month or two[0].month:
         return None
-    return Span(one[0].start, two[0].end), one[1] + two[1] + 2
+    unit = one[0].unit if one[0].unit == two[0].unit else ""
+    return Span(one[0].start, two[0].end, unit), one[1] + two[1] + 2
 
 
 def _year(token: Token) -> int:
@@ -133,7 +136,7 @@ def _last_ones(number: int, unit: str, today: date) -> Span:
         if start.year < 1900:
             break
         start = floor(start - timedelta(days=1), unit)
-    return Span(start, end)
+    return Span(start, end, unit)
 
 
 def floor(day: date, unit: str) -> date:

@@ -113,10 +113,35 @@ SYNONYMS: Final = tuple(
     )
 )
 
+# Languages by their codes (ISO 639-1), which nobody asks by.
+LANGUAGES: Final = {
+    code: tuple(fold(word) for word in words.split())
+    for code, words in {
+        "ar": "arabisch arabic",
+        "da": "dänisch danish",
+        "de": "deutsch deutscher german",
+        "en": "englisch englischer english",
+        "es": "spanisch spanish",
+        "fi": "finnisch finnish",
+        "fr": "französisch french",
+        "it": "italienisch italian",
+        "ja": "japanisch japanese",
+        "nl": "niederländisch dutch",
+        "pl": "polnisch polish",
+        "pt": "portugiesisch portuguese",
+        "ru": "russisch russian",
+        "sv": "schwedisch swedish",
+        "tr": "türkisch turkish",
+        "uk": "ukrainisch ukrainian",
+        "zh": "chinesisch chinese",
+    }.items()
+}
+
 # What adds up: of these "the highest" is that of a sum, of others that of one row.
 ADDITIVE: Final = _stems(
     "umsatz revenue sales einnahmen erlös turnover kosten cost expenses ausgaben gewinn profit "
-    "menge quantity qty units anzahl betrag amount posts beiträge count stück total"
+    "menge quantity qty anzahl population einwohner inhabitants bevölkerung "
+    "units betrag amount posts beiträge count stück total"
 )
 
 OPERATIONS: Final = {
@@ -195,6 +220,7 @@ ADVERBS: Final = {
     )
     for word in _inflected(german) | _set(english)
 }
+OF: Final = _set("of von")
 IN: Final = _set("in im aus von vom from of for für bei at on auf")
 MONTHS: Final = {
     fold(word): number
