@@ -132,7 +132,7 @@ sizes = st.sampled_from([len, lambda t: len(t.encode()), lambda t: len(t.encode(
     sizes,
     st.lists(st.tuples(st.integers(0, 120), st.integers(1, 30)), max_size=3),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pieces_joined_are_the_text_and_each_fits(text, limit, size, spans):
     whole = [(start, start + length) for start, length in spans if start + length <= len(text)]
     found = list(cut(text, limit, lambda a, b: size(text[a:b]), whole))
@@ -147,7 +147,7 @@ def test_pieces_joined_are_the_text_and_each_fits(text, limit, size, spans):
         max_size=60,
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_cut_is_within_a_character(characters):
     text = "".join(characters)
     ends = {0}
@@ -166,7 +166,7 @@ def test_no_cut_is_within_a_character(characters):
         max_size=40,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_pieces_with_their_signs_fit_and_are_whole(parts):
     said = rich.read("".join(parts), spelled_links=True)
     found = pieces(said, 60, lambda piece: len(piece.wrapped(whatsapp.SIGNS)))

@@ -98,7 +98,8 @@ class Desk:
             FullError: too many wait.
         """
         waiting = sum(len(line) for line in self._lines.values())
-        if waiting and waiting + len(messages) > MOST_WAITING:
+        coming = sum(message.revokes is None for message in messages)  # revoking needs no room
+        if waiting and coming and waiting + coming > MOST_WAITING:
             raise FullError
         for message in messages:
             self._take(message)
