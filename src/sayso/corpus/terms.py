@@ -21,7 +21,7 @@ LONGEST: Final = 32  # characters; what is longer is no word
 # Parts of compounds that have terms of their own, and from what length a word can be one.
 SHORTEST_PART: Final = 4
 LONGEST_PART: Final = 14
-SHORTEST_COMPOUND: Final = 8
+SHORTEST_COMPOUND: Final = 7
 _REST: Final = 3  # characters that must be left beside a part
 
 _STEMMERS: Final = {
@@ -34,7 +34,7 @@ _STEMMERS: Final = {
     "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 # Languages that write compounds in one word; short texts of no known language may be in one.
-_COMPOUNDING: Final = frozenset("de nl sv da nb nn no fi et hu is lb af fy fo und".split())
+COMPOUNDING: Final = frozenset("de nl sv da nb nn no fi et hu is lb af fy fo und".split())
 
 # Marks are no \w, but belong to the word before them (vowels of Thai, Hindi, Arabic …).
 _MARKS: Final = (
@@ -75,7 +75,7 @@ def terms(text: str, language: str) -> str:
 
 
 def _terms(found: Iterable[str], language: str) -> Iterator[str]:
-    compounds = language in _COMPOUNDING
+    compounds = language in COMPOUNDING
     for word in found:
         if is_unspaced(word):
             yield from pairs(word)

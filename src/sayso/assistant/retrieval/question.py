@@ -1,6 +1,7 @@
 """What a question asks for: its words in all the forms that a post may have, whom, and when."""
 
 import re
+from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 
@@ -24,7 +25,8 @@ _THIS: Final = re.compile(
     r"\bthis (?:week|month|morning|evening|afternoon|weekend)\b|\bright now\b|\bat the moment\b"
     r"|\bdiese[rsnm]? (?:woche|monats?|tage?n?|wochenende)\b|\bim moment\b|\bzur ?zeit\b"
 )
-_NAMED: Final = re.compile(r"@(\w[\w.-]*)")
+_NAMED: Final = re.compile(r"@(\w(?:[\w.-]*\w)?)")
+_HIRAGANA: Final = re.compile("[\u3040-\u309f]{2}")
 _SHORTEST_SAME_BEGINNING: Final = 5
 _MOST_FURTHER: Final = 4  # letters that one form may have more than the other
 
@@ -34,6 +36,7 @@ _COMPOUND: Final = 0.8  # the word is the beginning or the end of one in the pos
 _HALVES: Final = 0.8  # the post has both halves of the word apart
 _HALF: Final = 0.4
 _BEGINNING: Final = 0.6
+_OF_ASKING: Final = 1.6
 
 
 class Word(Struct, frozen=True):
@@ -63,7 +66,9 @@ class Word(Struct, frozen=True):
     def found_in(self, there: frozenset[str]) -> float:
         """Return how surely a text with these terms has this word, from 0 to 1."""
         if self.together:
-            return sum(form in there for form in self.forms) / len(self.forms)
+            # Much of a question in such a script is the asking; no word of it stands apart.
+            share = sum(form in there for form in self.forms) / len(self.forms)
+            return min(1.0, _OF_ASKING * share)
         if any(form in there for form in self.forms):
             return _EXACT
         if any(f"{form}-" in there or f"-{form}" in there for form in self.forms):
@@ -99,31 +104,38 @@ class Question(Struct, frozen=True):
         return " ".join(dict.fromkeys(term for word in self.words for term in word.asked()))
 
 
-def read(text: str) -> Question:
-    """Take a question apart; nothing in it is syntax."""
+def read(text: str, spoken: Sequence[str] = ()) -> Question:
+    """Take a question apart; nothing in it is syntax.
+
+    Args:
+        text: the question.
+        spoken: the languages that posts are in.
+    """
     folded = text.casefold()
-    language = identify(text).code
-    found = list(dict.fromkeys(terms.words(text)))
+    # A short question's language is a guess; posts may be in another one anyway.
+    languages = tuple(dict.fromkeys([identify(text).code, "de", "en", *spoken]))
+    found = list(dict.fromkeys(terms.words(_THIS.sub(" ", _NAMED.sub(" ", folded)))))
     content = [word for word in found if word not in _FILLERS]
     # Who asks only for what is new means these very words, for want of others.
     words = [word for word in content if word not in _NOW] or content
     return Question(
-        words=tuple(_word(word, language) for word in words[:MOST_WORDS]),
+        words=tuple(_word(word, languages) for word in words[:MOST_WORDS]),
         wants_now=not _NOW.isdisjoint(found) or _THIS.search(folded) is not None,
         named=frozenset(_NAMED.findall(folded)),
     )
 
 
-def _word(word: str, language: str) -> Word:
+def _word(word: str, languages: Sequence[str]) -> Word:
     if terms.is_unspaced(word):
-        return Word(tuple(dict.fromkeys(terms.pairs(word))), together=True)
-    # A short question's language is a guess; posts may be in another one anyway.
-    languages = dict.fromkeys((language, "de", "en"))
+        pairs = terms.pairs(word)
+        # Two hiragana are grammar, mostly; kanji and katakana say what is asked.
+        telling = [pair for pair in pairs if not _HIRAGANA.match(pair)]
+        return Word(tuple(dict.fromkeys(telling or pairs)), together=True)
     forms = dict.fromkeys([terms.plain(word), *(terms.stem(word, one) for one in languages)])
     halves: dict[tuple[str, str], None] = {}
-    if language != "en":
+    if languages[0] in terms.COMPOUNDING:
         for form in forms:
-            if len(form) >= terms.SHORTEST_COMPOUND and form.isalpha():
+            if len(form) > terms.SHORTEST_COMPOUND and form.isalpha():
                 halves |= dict.fromkeys(_halves(form))
     return Word(tuple(forms), halves=tuple(halves))
 

@@ -13,14 +13,15 @@ from sayso.assistant.retrieval.question import Question
 RANK_CONSTANT: Final = 60  # Cormack, Clarke & Büttcher 2009
 # From which share of the question's words, or which cosine, a post bears on it; below, the two
 # together may do. Tuned by `bench/retrieval.py` on its questions without an answer.
-COVERED: Final = 0.5
-ALIKE: Final = 0.55
-TOGETHER: Final = 0.8
+COVERED: Final = 0.45
+ALIKE: Final = 0.52
+TOGETHER: Final = 0.75
 NEAR: Final = 0.35  # of the best score; what scores less does not bear on the question
 HALF_LIFE_DAYS: Final = 180.0
 HALF_LIFE_DAYS_NOW: Final = 7.0  # where the question asks for now
 SAME: Final = 0.8  # Jaccard similarity of the terms of two posts that say the same
 PER_PERSON: Final = 2
+FEWEST: Final = 10  # candidates that rarity is judged by; of fewer it says little
 
 Row = dict[str, Any]
 
@@ -48,7 +49,7 @@ def fuse(*rankings: Mapping[int, object]) -> dict[int, float]:
 
 def weights(candidates: Sequence[Candidate], words: int) -> list[float]:
     """Weigh each word of a question by how rare it is among the candidates (as idf does)."""
-    most = len(candidates)
+    most = max(FEWEST, len(candidates))
     having = [sum(c.found[place] > 0 for c in candidates) for place in range(words)]
     return [math.log(1 + (most + 1) / (1 + number)) for number in having]
 

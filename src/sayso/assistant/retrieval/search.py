@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import select
-
 from sayso.assistant import passages
 from sayso.assistant.embedding import OFF, Embedder
-from sayso.assistant.permission import permitted
+from sayso.assistant.permission import people_of, permitted
 from sayso.assistant.retrieval import question as questions
 from sayso.assistant.retrieval import ranking, tables, vectors
 from sayso.assistant.retrieval.question import Question
@@ -19,8 +17,6 @@ from sayso.assistant.retrieval.source import Source
 from sayso.corpus.store import Store
 from sayso.corpus.terms import terms
 from sayso.errors import SaysoError
-from sayso.rights.database import Rights, signed, unsigned
-from sayso.rights.tables import accounts
 from sayso.workspace import Workspace
 
 CANDIDATES: Final = 40  # of each ranking
@@ -47,10 +43,10 @@ def search(
         limit: how many at most.
         now: the moment that age is counted to.
     """
-    asked = questions.read(question)
+    store = Store(workspace)
+    asked = questions.read(question, tables.languages(store.retrieval))
     if not asked.words or limit < 1:
         return []
-    store = Store(workspace)
     thinking = _beside.submit(_by_sense, workspace, store, question)
     words = tables.by_words(store.retrieval, asked.terms, CANDIDATES)
     sense = thinking.result()
@@ -63,7 +59,7 @@ def search(
         cosine, piece = sense.get(row["key"], (0.0, None))
         candidates.append(Candidate(row, there, found, cosine, piece))
     ranked = ranking.rank(candidates, fused, asked, now or datetime.now(UTC))
-    people = _people(workspace, [one.row["account_key"] for one in ranked])
+    people = people_of(workspace, [one.row for one in ranked])
     chosen = ranking.choose(ranked, people, asked, limit)
     weighed = ranking.weights(candidates, len(asked.words))
     return [_source(one, asked, weighed) for one in chosen]
@@ -111,11 +107,3 @@ def _covered(text: str, language: str, asked: Question, weighed: Sequence[float]
         word.found_in(there) * weight for word, weight in zip(asked.words, weighed, strict=True)
     )
     return found / (sum(weighed) or 1.0)
-
-
-def _people(workspace: Workspace, keys: Sequence[int]) -> dict[int, str]:
-    chosen = select(accounts.c.key, accounts.c.person).where(
-        accounts.c.key.in_([signed(key) for key in set(keys)])
-    )
-    with Rights(workspace).reading() as connection:
-        return {unsigned(key): person for key, person in connection.execute(chosen).tuples()}

@@ -5,6 +5,7 @@ stay in memory until something was erased: then the indexes in memory are droppe
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,10 +23,12 @@ METADATA_BYTES: Final = 256 << 20
 # candidates are compared by their whole vectors.
 PROBED: Final = 12
 REFINED: Final = 2
+MOST_LANGUAGES: Final = 6
 Result = TypeVar("Result")
 Row = dict[str, Any]
 
 _opened: Final[dict[Path, Any]] = {}
+_spoken: Final[dict[Path, tuple[frozenset[str], tuple[str, ...]]]] = {}
 _opening: Final = threading.Lock()
 
 
@@ -97,6 +100,21 @@ def by_key(table: Table, keys: Sequence[int], columns: Sequence[str]) -> dict[in
             columns=list(columns), filter=chosen, late_materialization=True
         ).to_pylist()
         return {row["key"]: row for row in rows}
+
+    return reading(table, look)
+
+
+def languages(table: Table) -> tuple[str, ...]:
+    """Return the languages that most of the texts are in, as of when they were last indexed."""
+
+    def look(dataset: Any) -> tuple[str, ...]:
+        indexes = frozenset(str(index["uuid"]) for index in dataset.list_indices())
+        known = _spoken.get(table.path)
+        if known is None or known[0] != indexes:
+            column = dataset.to_table(columns=["language"])["language"].to_pylist()
+            common = Counter(column).most_common(MOST_LANGUAGES)
+            known = _spoken[table.path] = (indexes, tuple(code for code, _ in common))
+        return known[1]
 
     return reading(table, look)
 
