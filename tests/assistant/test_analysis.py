@@ -96,6 +96,7 @@ def answer(opened: Session, question: str) -> list[tuple] | None:
         ("share of the revenue by product", [("Apfel", 93.79), ("Birne", 5.23),
                                              ("Kirsche", 0.98), (None, None)]),
         ("Anteil von Kiel in 2024", [(50.0,)]),
+        ("Anteil der Produkte am Umsatz seit 2025", [("Kirsche", 100.0)]),
         ("What is the population by country?", [("DE", 3700000), ("FR", 2620000)]),
         ("how many rows by country", [("FR", 2), ("DE", 1)]),
         ("total population where country is FR", [(2620000,)]),
@@ -203,6 +204,27 @@ def test_endless_queries_end(sql):
     with pytest.raises(InputError, match="took too long"):
         analyse(f"/sql {sql}", [accept("a.csv", CITIES.encode())], limits=Analysis(seconds=1.5))
     assert monotonic() - begun < 10
+
+
+def test_a_process_that_ends_before_it_reads_is_no_crash():
+    rows = accept("a.csv", b"a,b\n" + b"1,2\n" * 1_000_000)
+    with pytest.raises(InputError, match="took too long"):
+        analyse("how many rows", [rows], limits=Analysis(seconds=0.01))
+
+
+def test_without_a_sandbox_the_process_is_locked_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sandbox.available() is not None
+    with session([accept("cities.csv", CITIES.encode())], Analysis()) as opened:
+        assert ask(opened, "total population").rows == ((6320000,),)
+        process = opened._watch.process
+        assert "python" in str(process.args[0])
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"Max open files +0 +0 ", limits)
+        assert Path(f"/proc/{process.pid}/environ").read_bytes().count(b"=") <= 3
+        with pytest.raises(InputError):
+            opened.query("SELECT * FROM read_csv('/etc/passwd')", 1)
+    assert process.poll() is not None
 
 
 def test_the_process_can_open_nothing_even_if_the_database_could(opened):

@@ -46,7 +46,9 @@ def community_tables(workspace: Workspace) -> list[Upload]:
         "objections_by_channel": _counted("channel", objected.by_channel),
         "objections_by_service": _counted("service", objected.by_service),
     }
-    return [_upload(name, frame) for name, frame in tables.items() if frame.height]
+    return [
+        _upload(name, frame) for name, frame in tables.items() if frame.height or name == "posts"
+    ]
 
 
 def _posts(workspace: Workspace, rights: Rights) -> pl.DataFrame:

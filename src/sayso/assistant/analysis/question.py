@@ -99,8 +99,9 @@ def _mentions(asked: Asked) -> None:
         asked.use(at, found[1])
         asked.mentioned += 1
         # Two columns are asked for by 'price and quantity'; not by 'price of the quantity'.
-        last = asked.columns[-1][0] if asked.columns else at
-        if last < at and not any(asked.key(n) in words.AND for n in range(last, at)):
+        last = max((n for n, c in asked.columns if c.is_number), default=at)
+        joined = any(asked.key(n) in words.AND for n in range(last, at))
+        if found[0].is_number and last < at and not joined:
             raise Unclear
         asked.columns.append((at, found[0]))
 

@@ -150,7 +150,7 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
     """Return what came out, in one sentence that says what was calculated."""
     words: Any = _WORDS[language]
     titles = [_title(measure.operation, measure.column, language) for measure in plan.measures]
-    groups = [words.get(g.unit) or f"„{plain(g.column.name)}“" for g in plan.groups]
+    groups = [words.get(g.unit) or _quoted(g.column, language) for g in plan.groups]
     what = words["and"].join(titles)
     if groups:
         what += " " + words["per"].format(g=words["and"].join(groups))
@@ -164,7 +164,7 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
     else:
         result = words["groups"].format(n=number(rows.total, language))
         if not any(g.unit or g.column.is_time for g in plan.groups) or plan.top:
-            first = words["and"].join(_cell(cell, language) for cell in found[0][: len(groups)])
+            first = ", ".join(_cell(cell, language) for cell in found[0][: len(groups)])
             amount = _cell(found[0][len(groups)], language)
             result = words["first"].format(x=first, y=f"**{amount}**")
     if not groups and found:
@@ -175,11 +175,16 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
     return text
 
 
+def _quoted(column: Column, language: str) -> str:
+    name = plain(column.name)
+    return f"„{name}“" if language == "de" else f"“{name}”"
+
+
 def _title(operation: str, column: Column | None, language: str) -> str:
     words: Any = _WORDS[language]
     if operation == "share":
         operation = "share_of" if column else "share"
-    return str(words[operation]).format(c=f"„{plain(column.name)}“" if column else "")
+    return str(words[operation]).format(c=_quoted(column, language) if column else "")
 
 
 def _said(kept: Filter, language: str) -> str:

@@ -95,6 +95,9 @@ def watched(
             yield watch
         finally:
             watch.close()
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError):  # what it did not read any more
+                    process.stdin.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
