@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -80,6 +81,11 @@ def said(site: Running) -> list[str]:
 
 def test_chat_streams_and_unfolds_its_sources(page: Page, site: Running) -> None:
     site.assistant.go.clear()
+    links = ("https://forum.example/1", "javascript:alert(1)")
+    site.assistant.sources = [
+        msgspec.structs.replace(source, link=link)
+        for source, link in zip(site.assistant.sources, links, strict=True)
+    ]
     page.get_by_label("Your question").fill("When does the ferry leave?")
     page.keyboard.press("Enter")
     # The sources are there before the first word.
@@ -99,6 +105,9 @@ def test_chat_streams_and_unfolds_its_sources(page: Page, site: Running) -> None
         "Die Fähre fährt auch sonntags."
     )
     assert page.locator(".answered blockquote").nth(1).get_attribute("lang") == "de"
+    expect(page.locator(".cite").first).to_have_text(re.compile("@member-1.*forum.*Sep 11, 2026"))
+    (shown,) = page.locator(".cite a").all()
+    assert shown.get_attribute("href") == links[0]
     # Asked again, the assistant knows what was said before; a reload keeps the talk in this tab.
     ask(page, "And back?")
     assert [m["role"] for m in site.assistant.asked[1]] == ["user", "assistant", "user"]
@@ -126,6 +135,7 @@ def test_chat_stops_and_tries_again_and_edits(page: Page, site: Running) -> None
     site.assistant.error = None
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".answered .note")).to_be_hidden()
+    expect(page.locator(".retry:visible")).to_have_count(1)
     expect(page.locator(".answered")).to_have_count(1)
     assert said(site) == ["What is on this week?"]
     # The last question comes back into the empty field, and another answer takes the place.
@@ -223,6 +233,7 @@ def test_charts_and_pictures_are_shown_and_stored(page: Page, site: Running) -> 
     with page.expect_download() as download:
         words.get_by_role("link", name="Save picture").click()
     assert Path(download.value.path()).read_bytes() == base64.b64decode(PNG)
+    expect(page.get_by_role("status")).to_have_text("Look: A green square End.")
     # Of no use to the model, so they do not go back to it.
     ask(page, "And?")
     assert said(site)[1] == "Look:\n\n[chart]\n\n[A green square]\n\nEnd."
@@ -361,7 +372,6 @@ def test_the_chat_is_for_everybody(
     with context(chromium, site, language, **options) as made, watched(made, site) as page:
         page.goto("/")
         page.locator(".abilities summary").click()
-        assert faults(page) == []
         page.locator("#picker").set_input_files(
             [file("n" * 99 + ".csv", b"1"), file("x.exe", b"1")]
         )

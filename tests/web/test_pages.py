@@ -19,6 +19,7 @@ def test_chat_answers_without_scripts(site: Running) -> None:
     assert "Wann fährt die &lt;Fähre&gt;?" in page.text
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; plain" in page.text
     assert "@member-1" in page.text
+    assert "Zum Beitrag</a>" not in page.text
     assert '<blockquote lang="de" dir="auto">Die Fähre fährt auch sonntags.' in page.text
     assert site.assistant.asked == [[{"role": "user", "content": "Wann fährt die <Fähre>?"}]]
     assert site.assistant.closed.is_set()

@@ -9,6 +9,7 @@ from sayso.assistant.abilities import offered
 from sayso.assistant.engine import Options
 from sayso.web.answering import unless_gone
 from sayso.web.callers import admit
+from sayso.web.chat_parts import MOST_FILES
 from sayso.web.languages import choose
 from sayso.web.pages.answer_parts import parts_of
 from sayso.web.rendering import page, translate
@@ -19,7 +20,6 @@ LONGEST_QUESTION: Final = 4000
 # Files of one conversation go along with each of its questions, in base64 (four bytes for three);
 # the rest is room for what is said.
 MOST_FILE_BYTES: Final = (LONGEST_CHAT - 1024 * 1024) // 4 * 3
-MOST_FILES: Final = 8
 KINDS: Final = {
     "csv": "text/csv",
     "tsv": "text/tab-separated-values",
@@ -30,6 +30,7 @@ KINDS: Final = {
     "ndjson": "application/x-ndjson",
     "txt": "text/plain",
     "md": "text/markdown",
+    "log": "text/plain",
 }
 router = APIRouter(include_in_schema=False)
 
@@ -76,6 +77,7 @@ def show(
         answer: its answer: `parts` (see `parts_of`), `sources` (handle, source), `release`.
         context: what the template needs besides.
     """
+    settings = site_of(request).workspace.settings
     return page(
         request,
         template,
@@ -89,7 +91,8 @@ def show(
             "accept": ",".join(f".{ending}" for ending in KINDS),
             "named": translate(request, "CSV, Parquet, Excel (xlsx), JSON and text"),
             "most": MOST_FILES,
-            "most_bytes": MOST_FILE_BYTES,
+            "most_bytes": min(settings.uploads.max_bytes, MOST_FILE_BYTES),
+            "most_together": MOST_FILE_BYTES,
         },
         **context,
     )

@@ -61,6 +61,7 @@ function showAnswer(message, done) {
 /** Show a conversation instead of the one that is shown. */
 function show(other) {
   running?.abort();
+  running = null;
   talk = other;
   editing = -1;
   uploads.clear();
@@ -134,7 +135,7 @@ async function answer() {
   talks.remember(own);
   following(() => turns.fill(turn, message, true));
   // Screen readers get the whole answer once, not each of its words again and again.
-  announce([turn.querySelector(".words").innerText, turn.querySelector(".note").textContent].filter(Boolean).join(" "));
+  announce(turns.spoken(turn));
   following(settle);
 }
 

@@ -1,6 +1,6 @@
 // Reads a chat completion as it is written (server-sent events).
 
-/** An answer that did not come: `kind` is busy, refused (`reason` says why) or failed. */
+/** An answer that did not come: `kind` is busy, sign_in, refused (`reason` says why) or failed. */
 export class AnswerError extends Error {
   constructor(kind, reason = "") {
     super(kind);
@@ -37,6 +37,7 @@ export async function* ask(messages, signal) {
 
 async function refusal(response) {
   if (response.status === 429) return new AnswerError("busy");
+  if (response.status === 401) return new AnswerError("sign_in");
   if (![400, 413, 415, 422].includes(response.status)) return new AnswerError("failed");
   const said = await response.json().catch(() => null);
   return new AnswerError("refused", said?.error?.message ?? "");

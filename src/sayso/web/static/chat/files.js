@@ -53,8 +53,8 @@ export function tray({ chips, problem, after }) {
     if (!kindOf(file.name)) return say("wrong_kind", { name: file.name, kinds: limits.named });
     if (!file.size) return say("empty_file", { name: file.name });
     if (file.size > limits.most_bytes) return say("too_large", { name: file.name, size: sizeOf(file.size), most: sizeOf(limits.most_bytes) });
-    if (chosen.length >= limits.most) return say("too_many", { most: limits.most });
-    if (taken + file.size > limits.most_bytes) return say("too_much", { name: file.name, most: sizeOf(limits.most_bytes) });
+    if (uploads.size >= limits.most) return say("too_many", { most: limits.most });
+    if (taken + file.size > limits.most_together) return say("too_much", { name: file.name, most: sizeOf(limits.most_together) });
     return "";
   }
 

@@ -49,6 +49,15 @@ export function fill(turn, message, done) {
   turn.querySelector(".sources ol").replaceChildren(...sources.map(source));
 }
 
+/** What screen readers hear of an answer: its words, without buttons and downloads. */
+export function spoken(turn) {
+  const words = turn.querySelector(".words").cloneNode(true);
+  for (const element of words.querySelectorAll("button, a[download], figure.chart")) element.remove();
+  for (const image of words.querySelectorAll("img")) image.replaceWith(image.alt);
+  const blocks = [...words.children].map((block) => block.textContent);
+  return [...blocks, turn.querySelector(".note").textContent].filter(Boolean).join("\n");
+}
+
 function source({ handle, service, date, excerpt, language: spoken, link: href }) {
   const item = copyOf("source");
   const at = new Date(date);
