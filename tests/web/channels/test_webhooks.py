@@ -142,6 +142,7 @@ def test_what_asks_nothing_is_not_answered(community):
     body = whatsapp({"type": "reaction", "reaction": {"emoji": "x"}}, {"type": "system"})
     body["entry"][0]["changes"][0]["value"]["statuses"] = [{"id": "wamid.1", "status": "read"}]
     assert community.meta("whatsapp", body).status_code == 200
+    community.whatsapp(text("When?", group_id="g1"))
     other = whatsapp(text("When?"))
     other["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "another"
     community.meta("whatsapp", other)

@@ -79,7 +79,9 @@ def _messages(value: dict[str, Any]) -> Iterator[Inbound]:
         # The id that stays when the number changes; some have no number that we are told.
         sender = text(message.get("from_user_id")) or text(contact.get("user_id")) or number
         name, at = text(message.get("id")), meta.moment(message.get("timestamp"))
-        if sender and name and at and message.get("type") not in SILENT:
+        # In a group nothing tells whether the assistant is meant.
+        is_silent = text(message.get("type")) in SILENT or "group_id" in message
+        if sender and name and at and not is_silent:
             yield _inbound(message, sender, name, at)
 
 
