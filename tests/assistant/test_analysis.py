@@ -41,6 +41,7 @@ SALES = """Bestelldatum;Stadt;Produkt;Umsatz (EUR);Menge;unit_price;PLZ
 2025-11-18;Kiel;Kirsche;10,00;2;5;01067
 ;;;;;;
 """
+YEARS = "jahr,order_id,kg\n2023,7,1\n2023,8,2\n2024,8,4\n"
 CITIES = "city,country,population\nBerlin,DE,3700000\nParis,FR,2100000\nLyon,FR,520000\n"
 
 
@@ -48,6 +49,7 @@ CITIES = "city,country,population\nBerlin,DE,3700000\nParis,FR,2100000\nLyon,FR,
 def opened():
     """Both tables, in one process for all questions."""
     given = [accept("verkaeufe.csv", SALES.encode()), accept("cities.csv", CITIES.encode())]
+    given.append(accept("jahre.csv", YEARS.encode()))
     with session(given, Analysis(seconds=120)) as found:
         yield found
 
@@ -102,6 +104,11 @@ def answer(opened: Session, question: str) -> list[tuple] | None:
         ("total population where country is FR", [(2620000,)]),
         ("Einwohner in Paris oder Lyon", [(2620000,)]),
         ("Wie viele Zeilen mit PLZ 01067", [(2,)]),
+        ("Summe kg in 2023", [(3,)]),
+        ("Summe kg je Jahr", [(2024, 4), (2023, 3)]),
+        ("how many different order id", [(2,)]),
+        ("kg where order id is 8", None),
+        ("total kg where order id is 8", [(6,)]),
     ],
 )  # fmt: skip
 def test_plain_questions_are_answered_right(opened, question, expected):
@@ -123,6 +130,16 @@ def test_plain_questions_are_answered_right(opened, question, expected):
         "Gewinn je Stadt",
         "Umsatz je Stadt und Produkt und Jahr",
         "Umsatz je Mitarbeiter",
+        "average number of products by city",
+        "top 2 products by revenue per city",
+        "Umsatz in 2024 und 2025",
+        "Umsatz im März und im Januar",
+        "Umsatz je Stadt über 100",
+        "How many different cities have a revenue over 50?",
+        "Umsatz nicht in 2024",
+        "Umsatz in Kiel oder im März",
+        "Menge nicht über 5",
+        "Which city does not have the most revenue?",
         "correlation of revenue and quantity",
         "predict the revenue by month",
         "Umsatz nicht",

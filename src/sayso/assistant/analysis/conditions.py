@@ -85,7 +85,7 @@ def _stated(asked: Asked, at: int) -> None:
 
 
 def _stated_values(asked: Asked, column: Column, at: int, said: bool) -> tuple[list[Value], int]:
-    if column.is_number:
+    if column.kind in ("whole", "number"):
         number = asked.number(at)
         return ([number], 1) if number is not None else ([], 0)
     if column.kind == "truth" and asked.key(at) in ("true", "wahr", "false", "falsch"):

@@ -18,9 +18,27 @@ def spans(asked: Asked) -> None:
         span, taken = read
         column = asked.time_column(span.unit)
         if column is None:
-            continue  # then a year is a number, and 'last week' stays unread
+            if (numbered := _numbered_year(asked, span)) is None:
+                continue  # 'last week' stays unread
+            asked.use(at, taken)
+            asked.filters.append(numbered)
+            continue
         asked.use(at, taken)
         asked.filters.append(Filter(column, "in", span=span))
+
+
+def _numbered_year(asked: Asked, span: times.Span) -> Filter | None:
+    """Return a year as a number, where the table has years and no days."""
+    years = [
+        column
+        for column in asked.table.columns
+        if column.kind == "whole" and words.UNITS.get(fold(column.name)) == "year"
+    ]
+    if len(years) != 1 or span.unit != "year" or not (span.start and span.end):
+        return None
+    return (
+        Filter(years[0], "=", (span.start.year,)) if span.end.year == span.start.year + 1 else None
+    )
 
 
 def _is_compared(asked: Asked, at: int) -> bool:

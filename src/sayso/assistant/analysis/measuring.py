@@ -16,6 +16,9 @@ def put_together(asked: Asked) -> Plan:
     names = list(dict.fromkeys(operation for _, operation in asked.operations))
     columns = list(dict.fromkeys(column for _, column in asked.columns))
     columns += asked.ranked
+    counting = {"different", "share", "count"}.intersection(names)
+    if counting and {"mean", "median", "min", "max"}.intersection(names):
+        raise Unclear  # 'average number of …': of what, over what?
     if "different" in names:
         names = ["different"]
     elif "share" in names:
@@ -23,17 +26,37 @@ def put_together(asked: Asked) -> Plan:
     elif "count" in names:  # 'how many in all'
         names = [name for name in names if name != "sum"]
     measures = _measures(asked, names, columns)
-    if any(group.column in [m.column for m in measures] for group in asked.groups):
-        raise Unclear
-    stated = [f.column for f in asked.filters if f.sign == "="]
-    if len(set(stated)) < len(stated):  # a sum in Kiel, and another in Lübeck
-        raise Unclear
-    if not measures or (asked.top and not asked.groups):
-        raise Unclear
+    _check(asked, measures)
     return Plan(
         asked.table, tuple(measures), tuple(asked.groups), tuple(asked.filters),
         asked.top, asked.lowest, asked.mentioned,
     )  # fmt: skip
+
+
+def _check(asked: Asked, measures: list[Measure]) -> None:
+    """Refuse what can be read in two ways, or would be answered by something else."""
+    calculated = [measure.column for measure in measures if measure.column]
+    compared = [f.column for f in asked.filters if f.sign not in ("=", "<>", "in")]
+    stated = [f.column for f in asked.filters if f.sign == "="]
+    spans = [f.span for f in asked.filters if f.span]
+    whole_spans = [span for span in spans if span.start and span.end]
+    months = [span for span in spans if span.month]
+    rows = [m.operation for m in measures if m.column in _standing_for_rows(asked)]
+    unclear = (
+        not measures,
+        any(group.column in calculated for group in asked.groups),
+        # 'top 3 in each city' are not the first three of all.
+        asked.top and len(asked.groups) != 1,
+        # A sum in Kiel and another in Lübeck; 2024 beside 2025.
+        len(set(stated)) < len(stated) or len(whole_spans) > 1 or len(months) > 1,
+        # 'cities with revenue over 100': of a row, or of the city?
+        any(column in compared for column in calculated) and bool(asked.groups),
+        compared and any(m.operation == "different" for m in measures),
+        # Rows that stand for many have no average.
+        {"mean", "median", "min", "max", "different"}.intersection(rows),
+    )
+    if any(unclear):
+        raise Unclear
 
 
 def _measures(asked: Asked, names: list[str], columns: list[Column]) -> list[Measure]:

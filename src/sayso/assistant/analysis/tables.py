@@ -1,9 +1,14 @@
 """What is known of a table before anything is asked, and how its names are written in SQL."""
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 from msgspec import Struct
 
+_NO_AMOUNTS: Final = frozenset(
+    "id ids nr no number nummer kundennummer bestellnummer artikelnummer key code plz zip "
+    "postleitzahl postcode jahr year monat month uuid".split()
+)
 Kind = Literal["whole", "number", "text", "date", "moment", "truth", "other"]
 Value = str | int | float | bool | None
 
@@ -24,8 +29,9 @@ class Column(Struct, frozen=True):
 
     @property
     def is_number(self) -> bool:
-        """Whether it can be summed."""
-        return self.kind in ("whole", "number")
+        """Whether it holds amounts: no names of things, years or codes that are numbers."""
+        words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name).lower())
+        return self.kind in ("whole", "number") and not (words and words[-1] in _NO_AMOUNTS)
 
     @property
     def is_time(self) -> bool:
