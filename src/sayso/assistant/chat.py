@@ -10,7 +10,7 @@ from sayso.assistant import doing
 from sayso.assistant.abilities import Analyse, Call, from_command, from_function, functions
 from sayso.assistant.answer import Answer, Asked, spoken, written
 from sayso.assistant.engine import Engine, Message, Options
-from sayso.assistant.engines.llama import LlamaEngine
+from sayso.assistant.engines import choose
 from sayso.assistant.filters import judged, load_hook
 from sayso.assistant.markdown import quoted
 from sayso.assistant.phrases import say
@@ -18,9 +18,7 @@ from sayso.assistant.prompt import READ, WITH_POSTS, WITHOUT_POSTS, plain, with_
 from sayso.assistant.retrieval import Source, search
 from sayso.assistant.wishes import from_wish
 from sayso.corpus.language import identify
-from sayso.errors import MissingPartError
 from sayso.training import releases
-from sayso.training.base import find_gguf
 from sayso.workspace import Workspace
 
 QUOTED_FROM: Final = 0.6  # of the question, by weight of its words
@@ -58,22 +56,10 @@ class Assistant:
         """Load the current release (or the bare base before the first) and be ready.
 
         Raises:
-            MissingPartError: the base model has no GGUF form to serve.
+            MissingPartError: what the engine needs is not installed, or the base has no such form.
+            UsageError: a setting of the engine is missing.
         """
-        serving = workspace.settings.serving
-        gguf = find_gguf(workspace.settings.training.base)
-        if gguf is None:
-            raise MissingPartError(
-                "the base model is a Hugging Face folder, and serving needs it as GGUF",
-                "set [training] base to a GGUF file",
-            )
-        engine = LlamaEngine(
-            gguf,
-            threads=serving.threads,
-            parallel=serving.parallel,
-            context_tokens=serving.context_tokens,
-        )
-        assistant = cls(workspace, engine)
+        assistant = cls(workspace, choose.start(workspace))
         assistant.follow()
         return assistant
 

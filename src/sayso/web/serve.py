@@ -112,9 +112,12 @@ class _Server(uvicorn.Server):
 
 def _follow(assistant: Assistant, stop: threading.Event) -> None:
     """Load each new release as soon as it is current."""
-    while not stop.wait(FOLLOW_SECONDS):
+    pause = FOLLOW_SECONDS
+    while not stop.wait(pause):
         try:
             if assistant.follow():
                 log.info("now serving %s", assistant.release)
+            pause = FOLLOW_SECONDS
         except SaysoError as error:
             log.error("cannot serve the newest release: %s", error.problem)  # noqa: TRY400
+            pause = min(2 * pause, RESTART_SECONDS)
