@@ -243,7 +243,7 @@ def test_nobody_comes_more_than_twice_and_no_words_again(tmp_path):
 
 @given(st.lists(st.lists(st.integers(0, 9), unique=True), max_size=3))
 def test_fusing_keeps_all_and_prefers_what_is_better_everywhere(rankings):
-    fused = ranking.fuse(*(dict.fromkeys(ranking_) for ranking_ in rankings))
+    fused = ranking.fuse(*((ranking_, 1.0) for ranking_ in rankings))
     assert fused.keys() == {key for ranking_ in rankings for key in ranking_}
     assert list(fused.values()) == sorted(fused.values(), reverse=True)
     for one in fused:

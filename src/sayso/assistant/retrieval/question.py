@@ -92,9 +92,13 @@ class Word(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """A question as it is looked up; `named` are handles that it has with an @ before them."""
+    """A question as it is looked up.
+
+    `language` is a guess, 'und' if there is none; `named` are handles with an @ before them.
+    """
 
     words: tuple[Word, ...]
+    language: str
     wants_now: bool
     named: frozenset[str]
 
@@ -120,6 +124,7 @@ def read(text: str, spoken: Sequence[str] = ()) -> Question:
     words = [word for word in content if word not in _NOW] or content
     return Question(
         words=tuple(_word(word, languages) for word in words[:MOST_WORDS]),
+        language=languages[0],
         wants_now=not _NOW.isdisjoint(found) or _THIS.search(folded) is not None,
         named=frozenset(_NAMED.findall(folded)),
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,10 +12,15 @@ from sayso.assistant.retrieval.question import Question
 
 RANK_CONSTANT: Final = 60  # Cormack, Clarke & Büttcher 2009
 # From which share of the question's words, or which cosine, a post bears on it; below, the two
-# together may do. Tuned by `bench/retrieval.py` on its questions without an answer.
+# together may do. Tuned with `bench/retrieval.py`, on its questions without an answer too.
 COVERED: Final = 0.45
-ALIKE: Final = 0.52
-TOGETHER: Final = 0.75
+ALIKE: Final = 0.5
+TOGETHER: Final = 0.72
+# A model that does not know the question's language finds likeness in how words look: of German
+# questions without an answer the English model finds posts up to 0.65 alike.
+ALIKE_UNSURE: Final = 0.75
+TOGETHER_UNSURE: Final = 1.0
+TRUST_UNSURE: Final = 0.25
 NEAR: Final = 0.35  # of the best score; what scores less does not bear on the question
 HALF_LIFE_DAYS: Final = 180.0
 HALF_LIFE_DAYS_NOW: Final = 7.0  # where the question asks for now
@@ -38,13 +43,13 @@ class Candidate(Struct):
     rank: float = 0.0
 
 
-def fuse(*rankings: Mapping[int, object]) -> dict[int, float]:
-    """Return keys by their reciprocal ranks in all rankings together, best first."""
-    fused: Counter[int] = Counter()
-    for ranking in rankings:
+def fuse(*rankings: tuple[Iterable[int], float]) -> dict[int, float]:
+    """Return keys by their reciprocal ranks in all rankings together, each weighed; best first."""
+    fused: dict[int, float] = {}
+    for ranking, weight in rankings:
         for place, key in enumerate(ranking, 1):
-            fused[key] += 1 / (RANK_CONSTANT + place)  # type: ignore[assignment]
-    return dict(fused.most_common())
+            fused[key] = fused.get(key, 0.0) + weight / (RANK_CONSTANT + place)
+    return dict(sorted(fused.items(), key=lambda item: -item[1]))
 
 
 def weights(candidates: Sequence[Candidate], words: int) -> list[float]:
@@ -55,9 +60,22 @@ def weights(candidates: Sequence[Candidate], words: int) -> list[float]:
 
 
 def rank(
-    candidates: list[Candidate], fused: Mapping[int, float], question: Question, now: datetime
+    candidates: list[Candidate],
+    fused: Mapping[int, float],
+    question: Question,
+    now: datetime,
+    *,
+    sure: bool = True,
 ) -> list[Candidate]:
-    """Return the candidates that bear on the question, best first."""
+    """Return the candidates that bear on the question, best first.
+
+    Args:
+        candidates: permitted.
+        fused: from `fuse`.
+        question: what was asked.
+        now: the moment that age is counted to.
+        sure: whether the embedding model knows the question's language.
+    """
     weighed = weights(candidates, len(question.words))
     whole = sum(weighed) or 1.0
     half_life = HALF_LIFE_DAYS_NOW if question.wants_now else HALF_LIFE_DAYS
@@ -67,16 +85,19 @@ def rank(
         age = max(0.0, (now - one.row["written"]).total_seconds() / 86400)
         fresh = least + (1 - least) * 0.5 ** (age / half_life)
         sense = max(0.0, one.cosine)
-        one.rank = fused[one.row["key"]] * (one.covered + sense) * fresh
-    bearing = [one for one in candidates if bears(one)]
+        # Twice as much of the question counts for more than twice as much.
+        fits = one.covered**1.5 + (sense if sure else TRUST_UNSURE * sense)
+        one.rank = fused[one.row["key"]] * fits * fresh
+    bearing = [one for one in candidates if bears(one, sure=sure)]
     bearing.sort(key=lambda one: -one.rank)
     floor = bearing[0].rank * NEAR if bearing else 0.0
     return [one for one in bearing if one.rank >= floor]
 
 
-def bears(one: Candidate) -> bool:
+def bears(one: Candidate, *, sure: bool) -> bool:
     """Whether a post bears on the question at all."""
-    return one.covered >= COVERED or one.cosine >= ALIKE or one.covered + one.cosine >= TOGETHER
+    alike, together = (ALIKE, TOGETHER) if sure else (ALIKE_UNSURE, TOGETHER_UNSURE)
+    return one.covered >= COVERED or one.cosine >= alike or one.covered + one.cosine >= together
 
 
 def choose(

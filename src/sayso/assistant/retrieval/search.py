@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
-from sayso.assistant import passages
-from sayso.assistant.embedding import OFF, Embedder
+from sayso.assistant import minilm, passages
+from sayso.assistant.embedding import MINILM, OFF, Embedder
 from sayso.assistant.permission import people_of, permitted
 from sayso.assistant.retrieval import question as questions
 from sayso.assistant.retrieval import ranking, tables, vectors
@@ -50,7 +50,8 @@ def search(
     thinking = _beside.submit(_by_sense, workspace, store, question)
     words = tables.by_words(store.retrieval, asked.terms, CANDIDATES)
     sense = thinking.result()
-    fused = ranking.fuse(words, sense)
+    sure = _knows(workspace, asked.language)
+    fused = ranking.fuse((words, 1.0), (sense, 1.0 if sure else ranking.TRUST_UNSURE))
     rows = tables.by_key(store.retrieval, list(fused)[:READ], _COLUMNS)
     candidates = []
     for row in permitted(workspace, list(rows.values())):
@@ -58,11 +59,16 @@ def search(
         found = tuple(word.found_in(there) for word in asked.words)
         cosine, piece = sense.get(row["key"], (0.0, None))
         candidates.append(Candidate(row, there, found, cosine, piece))
-    ranked = ranking.rank(candidates, fused, asked, now or datetime.now(UTC))
+    ranked = ranking.rank(candidates, fused, asked, now or datetime.now(UTC), sure=sure)
     people = people_of(workspace, [one.row for one in ranked])
     chosen = ranking.choose(ranked, people, asked, limit)
     weighed = ranking.weights(candidates, len(asked.words))
     return [_source(one, asked, weighed) for one in chosen]
+
+
+def _knows(workspace: Workspace, language: str) -> bool:
+    """Whether the embedding model knows a language; of the operator's own that is taken so."""
+    return workspace.settings.knowledge.embedding != MINILM or language in minilm.LANGUAGES
 
 
 def _by_sense(workspace: Workspace, store: Store, question: str) -> dict[int, tuple[float, int]]:
