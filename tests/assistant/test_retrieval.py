@@ -15,7 +15,7 @@ from sayso.assistant import minilm
 from sayso.assistant.embedding import Embedder
 from sayso.assistant.retrieval import question as questions
 from sayso.assistant.retrieval import ranking, search, tables, vectors
-from sayso.audit.erasure import raw_rows
+from sayso.audit.erasure import _codes_without_row, raw_rows
 from sayso.corpus import admission, columns, store
 from sayso.corpus.erase import erase
 from sayso.corpus.prepare import prepare, tidy
@@ -204,8 +204,10 @@ def test_the_index_of_vectors_loses_the_codes_of_what_goes(tmp_path, monkeypatch
     table.index_vectors()
     assert coded(table) == 400
     assert next(iter(tables.by_sense(table, unit[7], "m", 3))) == 7
-    table.remove(list(range(50)))
-    assert coded(table) == 350
+    table.delete(list(range(50)))
+    assert _codes_without_row(table) == 50  # a control: only marked, the codes are still there
+    table.erase()
+    assert (coded(table), _codes_without_row(table)) == (350, 0)
     assert next(iter(tables.by_sense(table, unit[77], "m", 3))) == 77
     assert 7 not in tables.by_sense(table, unit[7], "m", 350)
 

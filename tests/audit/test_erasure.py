@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import polars as pl
+import pyarrow as pa
 import pytest
 from transformers import AutoModelForCausalLM
 
 from sayso.audit.access import held
 from sayso.audit.cards import publish
 from sayso.audit.erasure import audit
+from sayso.corpus import columns
 from sayso.corpus.erase import erase, mark
 from sayso.corpus.store import Store, Table
 from sayso.errors import IntegrityError, SaysoError, UsageError
@@ -31,7 +35,7 @@ from ..corpus.world import event, take
 from ..training.test_exactness import PEOPLE, WORDS, Post, World
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
-TABLES = ["records", "corpus", "retrieval", "interactions"]
+TABLES = ["records", "corpus", "retrieval", "vectors", "interactions"]
 PERSON = PEOPLE[1]
 
 
@@ -47,8 +51,20 @@ def trained(tiny_settings: Settings) -> Iterator[World]:
     )
     take(world.workspace, *(event("interaction", **like) for like in likes))
     train(world.workspace, AT, in_process=True)
+    give_vectors(world.workspace)
     yield world
     world.close()
+
+
+def give_vectors(workspace: Workspace, width: int = 384) -> None:
+    """A vector for each answerable post; what it says of the post does not matter here."""
+    store, schema = Store(workspace), columns.vectors(width)
+    rows = store.retrieval.read(["key", "rev", "account_key", "treatment"])
+    whole = rows.with_columns(piece=0, model=pl.lit("m")).to_arrow()
+    flat = pa.array(np.full(width * len(rows), width**-0.5, np.float16))
+    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
+    whole = whole.append_column("vector", vectors).select(schema.names)
+    store.vectors.append(whole.cast(schema))
 
 
 @pytest.fixture
@@ -83,8 +99,10 @@ def test_the_audit_of_a_trained_workspace_passes(workspace: Workspace) -> None:
     verdict = audit(workspace)
     assert verdict.passed
     steps = [check.step for check in verdict.checks]
-    assert steps[1:5] == [f"erased from {name}" for name in TABLES]
-    assert {steps[0], *steps[5:]} == {"ledger", "erased from the full-text index", "adapters"}
+    assert steps[1:6] == [f"erased from {name}" for name in TABLES]
+    indexes = {"full-text index", "vectors' index", "vectors' codes"}
+    others = {f"erased from the {name}" for name in indexes}
+    assert {steps[0], *steps[6:]} == {"ledger", "adapters"} | others
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -35,7 +35,8 @@ def audit(workspace: Workspace) -> Verdict:
             verdict.add("ledger", error.problem)
     gone = tombstones.frame(rights)["key"].to_numpy()
     objectors = KeySet(objections.objectors(rights))
-    for table in (store.records, store.corpus, store.retrieval, store.interactions):
+    texts = (store.records, store.corpus, store.retrieval, store.vectors)
+    for table in (*texts, store.interactions):
         left, files = leftovers(table, gone, objectors)
         verdict.add(
             f"erased from {table.path.stem}",
@@ -44,11 +45,18 @@ def audit(workspace: Workspace) -> Verdict:
             else "",
             f"{files} files decoded, deleted rows included",
         )
-    stale = _stale_indexes(store.retrieval)
+    for index, table in (("full-text", store.retrieval), ("vectors'", store.vectors)):
+        stale = _stale_indexes(table)
+        verdict.add(
+            f"erased from the {index} index",
+            f"{stale} index folders of older versions are left" if stale else "",
+            "only the present index is there",
+        )
+    codes = _codes_without_row(store.vectors)
     verdict.add(
-        "erased from the full-text index",
-        f"{stale} index folders of older versions are left" if stale else "",
-        "only the present index is there",
+        "erased from the vectors' codes",
+        f"{codes} codes of vectors that are gone are left in their index" if codes else "",
+        "each code in the index belongs to a row",
     )
     verdict.add("adapters", *_adapters(workspace))
     return verdict
@@ -79,6 +87,18 @@ def _stale_indexes(table: Table) -> int:
         return 0
     present = {str(index["uuid"]) for index in table.open().list_indices()}
     return sum(path.name not in present for path in folder.iterdir())
+
+
+def _codes_without_row(table: Table) -> int:
+    """Count the shortened vectors in the files of an index whose row is not there any more."""
+    files = sorted(table.path.glob("_indices/*/auxiliary.idx"))
+    if not files:
+        return 0
+    there = table.open().to_table(columns=["key"], with_row_id=True)["_rowid"].to_numpy()
+    coded = [
+        LanceFileReader(str(file)).read_all().to_table()["_rowid"].to_numpy() for file in files
+    ]
+    return sum(int((~np.isin(rows, there)).sum()) for rows in coded)
 
 
 def _adapters(workspace: Workspace) -> tuple[str, str]:
