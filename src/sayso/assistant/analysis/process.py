@@ -133,10 +133,11 @@ def _described(connection: duckdb.DuckDBPyConnection, name: str) -> Table:
     rows = _one(connection, f"SELECT count(*) FROM {table}")[0]
     for title, declared, *_ in head:
         kind, column = _kind(str(declared)), quoted(title)
-        filled, different = _one(
-            connection, f"SELECT count({column}), count(DISTINCT {column}) FROM {table}"
+        filled, different, lowest, highest = _one(
+            connection,
+            f"SELECT count({column}), count(DISTINCT {column}), min({column}), max({column}) "
+            f"FROM {table}",
         )
-        lowest, highest = _one(connection, f"SELECT min({column}), max({column}) FROM {table}")
         values: tuple[str, ...] = ()
         if kind == "text" and different <= FEW:
             found = connection.execute(

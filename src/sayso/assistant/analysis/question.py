@@ -28,6 +28,8 @@ def understand(question: str, tables: Sequence[Table], language: str, today: dat
         language: 'de' or 'en', for 1.000 and 1,000.
         today: what 'last week' goes by.
     """
+    if len(question) > _LONGEST:
+        return None
     plans = []
     for table in tables:
         plan = _read(Asked(question, table, language, today))
@@ -39,6 +41,7 @@ def understand(question: str, tables: Sequence[Table], language: str, today: dat
     return fitting[0] if is_clear else None
 
 
+_LONGEST: Final = 300  # characters; what is longer is no plain question, and slow to read
 _HOW: Final = {
     "how many": "count",
     "wie viele": "count",
