@@ -36,7 +36,7 @@ PYTHON = "def rides(path: str) -> int:\n    return 42  # one a line"
 # A file that is dropped or pasted.
 BROUGHT = """(field, [kind, size]) => {
   const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(size)], `${kind}.json`));
+  data.items.add(new File(['[{"a": 1}]'.padEnd(size)], `${kind}.json`));
   const init = { bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data };
   field.dispatchEvent(kind === "drop" ? new DragEvent(kind, init) : new ClipboardEvent(kind, init));
 }"""
@@ -289,7 +289,7 @@ def test_files_go_with_a_question(page: Page, site: Running) -> None:
     expect(chips).to_have_count(1)
     # Dropped and pasted ones are taken, too.
     for event in ("drop", "paste"):
-        page.locator("#question").evaluate(BROUGHT, [event, 2])
+        page.locator("#question").evaluate(BROUGHT, [event, 20])
     expect(chips).to_have_count(3)
     page.locator("#question").evaluate(BROUGHT, ["drop", 6_000_000])
     expect(problem).to_have_text("drop.json has 6 MB, and at most 5.5 MB can be read.")
@@ -307,12 +307,23 @@ def test_files_go_with_a_question(page: Page, site: Running) -> None:
     expect(page.locator(".asked .chips li")).to_have_count(3)
     expect(page.locator("#chips")).to_be_hidden()
     expect(page.locator(".retry:visible")).to_have_count(1)
+    expect(page.locator(".answered .words")).to_contain_text("ferry")
     # They are there for the next question, and nowhere but in this page's memory.
     page.locator("#question").fill("And?")
     with page.expect_request("**/v1/chat/completions") as sent:
         page.keyboard.press("Enter")
     assert len(sent.value.post_data_json["messages"][0]["content"]) == 4
     assert encoded not in page.evaluate("JSON.stringify(sessionStorage)")
+    expect(page.locator(".retry:visible")).to_have_count(1)
+    # What only the server can tell is told as it says it.
+    page.locator("#picker").set_input_files([file("no.xlsx", b"no")])
+    ask(page, "And this?")
+    expect(page.locator(".answered .note").last).to_contain_text("This was not taken.")
+    expect(page.locator(".answered .note").last).to_contain_text("save it anew as what it is")
+    # A refused question is no part of the conversation.
+    ask(page, "And now?")
+    expect(page.locator(".answered").last).to_contain_text("ferry")
+    assert len(said(site)) == 5
 
 
 def test_conversations_are_kept_only_on_a_wish(page: Page, site: Running) -> None:

@@ -4,7 +4,7 @@ Who may show it is said by [web] embed_origins, as with the pages under /embed/.
 and sets none: browsers refuse those of other sites' frames anyway.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
@@ -37,7 +37,7 @@ def _action(request: Request) -> str:
     return f"/widget?lang={choose(request)}"
 
 
-def _origins(request: Request) -> dict[str, tuple[str, ...]]:
+def _origins(request: Request) -> dict[str, Any]:
     return {"origins": site_of(request).workspace.settings.web.embed_origins}
 
 

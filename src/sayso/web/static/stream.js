@@ -40,7 +40,8 @@ async function refusal(response) {
   if (response.status === 401) return new AnswerError("sign_in");
   if (![400, 413, 415, 422].includes(response.status)) return new AnswerError("failed");
   const said = await response.json().catch(() => null);
-  return new AnswerError("refused", said?.error?.message ?? "");
+  // Which field of the request it was about is of no use to its reader.
+  return new AnswerError("refused", (said?.error?.message ?? "").replace(/^`[^`]*`: /, ""));
 }
 
 async function* events(body) {

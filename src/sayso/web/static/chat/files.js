@@ -6,7 +6,7 @@ export const uploads = new Map();
 
 /** A size in words: 12 kB. */
 export function sizeOf(bytes) {
-  const [unit, value] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
+  const [unit, value] = bytes < 1e3 ? ["byte", bytes] : bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
   const style = { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 };
   return new Intl.NumberFormat(language, style).format(value);
 }

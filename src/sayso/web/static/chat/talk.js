@@ -123,7 +123,8 @@ export function lighter(text) {
  */
 export function outgoing(messages, uploads) {
   return messages
-    .filter(({ content, files }) => content || files?.length)
+    // What was refused would be again.
+    .filter(({ content, files }, at) => (content || files?.length) && messages[at + 1]?.note !== "refused")
     .slice(-SENT)
     .map(({ role, content, files = [] }) => {
       if (role === "assistant") return { role, content: lighter(content) };
