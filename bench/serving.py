@@ -1,7 +1,7 @@
 """Serving: Sayso's engine beside bare llama.cpp (xllamacpp), same file, adapter, threads, prompt.
 
     .venv/bin/python bench/serving.py [--base FILE] [--adapter FILE] [--threads N] [--parallel N]
-                                      [--tokens N] [--rounds N] [--json FILE]
+                                      [--tokens N] [--rounds N] [--chats N] [--json FILE]
 
 One run measures, in turns: tokens/s of `LlamaEngine.stream` and of xllamacpp's own streaming call
 (greedy, so that both make the same text), alone and with `--parallel` answers at once; and the
@@ -9,6 +9,11 @@ seconds that `LlamaEngine.load` takes for a LoRA over all linear layers (rank 16
 unless given). Ratios are medians of the rounds'; the one by CPU time hardly feels other programs
 on the machine (that of the engine's process is counted with ours). Bare llama.cpp has the advantage
 of the engine's OpenMP setting; `--own-openmp` leaves OpenMP, for it, as its users find it.
+
+Then the seconds until the first token of an answer to a prompt of 500 tokens that nobody sent
+before, beside the limit: those that bare llama.cpp takes to read the same prompt and make one
+token. Last, `--chats` (50) chats at once through the real program (`sayso serve` on an empty
+workspace, the web included): errors, tokens/s of all together, first tokens.
 """
 
 import argparse
@@ -28,6 +33,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+import chats
 from sayso.assistant.engine import Options
 from sayso.assistant.engines.llama import LlamaEngine
 from sayso.assistant.engines.llama_instance import OPENMP
@@ -36,6 +42,11 @@ from sayso.training.base import find_gguf
 from sayso.training.gguf import read_header, write_lora
 
 CONTEXT_TOKENS: Final = 1024
+PROMPT_TOKENS: Final = 500
+WORDS: Final = (
+    "tide mussel rope gull lantern harbour engine paint bread net winter ferry pier sail fog bell "
+    "market stone bridge garden letter window river morning boat".split()
+)
 LOADS: Final = 5
 MESSAGES: Final = [
     {"role": "system", "content": "You are a helpful assistant. Answer at length."},
@@ -79,7 +90,10 @@ def main() -> None:
         }
         for at_once in sorted({1, arguments.parallel}):
             result[f"at_once_{at_once}"] = compare(sides, at_once, arguments.rounds)
+        result["first_token"] = first_tokens(engine, bare, arguments.rounds)
         engine.close()
+        sides.clear()
+        result["chats"] = chats.measure(Path(folder) / "home", arguments.chats, arguments.threads)
     show(result)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -105,6 +119,38 @@ def compare(sides: dict[str, Ask], at_once: int, rounds: int) -> dict[str, Any]:
         "ratio": median_ratio(speed),
         "cpu_ratio": median_ratio(effort),
     }
+
+
+def first_tokens(engine: LlamaEngine, bare: Any, rounds: int) -> dict[str, Any]:
+    """Return the seconds until the first token of prompts that are new to both sides."""
+    took: dict[str, list[float]] = {"sayso": [], "bare": []}
+    for number in range(2 * rounds):
+        prompt = new_prompt(engine, number)
+        for name in sorted(took, reverse=bool(number % 2)):
+            start = time.perf_counter()
+            if name == "sayso":
+                stream = engine.stream(prompt, Options(max_tokens=8, temperature=0))
+                next(chunk for chunk in stream if chunk.text)
+                took[name].append(time.perf_counter() - start)
+                list(stream)
+            else:
+                request = {"messages": prompt, "max_tokens": 1, "temperature": 0, "stream": True}
+                bare.handle_chat_completions(request, lambda event: None)
+                took[name].append(time.perf_counter() - start)
+    return {
+        "prompt_tokens": PROMPT_TOKENS,
+        "seconds": took,
+        "median": {name: statistics.median(values) for name, values in took.items()},
+    }
+
+
+def new_prompt(engine: LlamaEngine, number: int) -> list[dict[str, str]]:
+    """Return a message of 500 tokens that differs from all others from its first word on."""
+    random = np.random.default_rng(number)
+    words = [str(number), *(WORDS[at] for at in random.integers(0, len(WORDS), PROMPT_TOKENS))]
+    while engine.count_tokens(" ".join(words)) > PROMPT_TOKENS:
+        words.pop()
+    return [{"role": "user", "content": " ".join(words)}]
 
 
 def processor_seconds() -> float:
@@ -191,6 +237,18 @@ def show(result: dict[str, Any]) -> None:
             )
     console = Console()
     console.print(table)
+    first = result["first_token"]["median"]
+    console.print(
+        f"first token of {PROMPT_TOKENS} new ones: median {first['sayso']:.2f} s, bare llama.cpp "
+        f"{first['bare']:.2f} s (ratio {first['sayso'] / first['bare']:.3f})"
+    )
+    many = result["chats"]
+    console.print(
+        f"{many['chats']} chats at once: {many['errors']} errors, "
+        f"{many['tokens_per_second']:.1f} tokens/s in all; first token: "
+        f"median {statistics.median(many['first_tokens']):.1f} s, slowest "
+        f"{max(many['first_tokens']):.1f} s"
+    )
     loads = result["load_seconds"]
     console.print(
         f"load of {result['adapter_bytes'] / 1e6:.1f} MB: median {statistics.median(loads):.2f} s, "
@@ -208,6 +266,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--chats", type=int, default=50)
     parser.add_argument("--own-openmp", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()

@@ -138,3 +138,26 @@ def test_pictures(site: Running) -> None:
     ]
     picture = base64.b64encode(draw("A ferry", 512, 512, 7)).decode()
     assert linked.data[0].url == f"data:image/png;base64,{picture}"
+
+
+def test_open_webui_gets_what_it_asks_for(site: Running) -> None:
+    """Requests as its release 0.12.4 sends them (its routers `openai`, `tasks`; `retrieval`)."""
+    with site.browser(authorization="Bearer none") as browser:
+        models = browser.get("/v1/models").json()["data"]
+        assert models[0]["id"] == "sayso"
+        talk = [{"role": "user", "content": [{"type": "text", "text": "When?"}]}]
+        chat = {"model": "sayso", "messages": talk, "stream": True, "chat_id": "1", "id": "2"}
+        chat["stream_options"] = {"include_usage": True}
+        answer = browser.post("/v1/chat/completions", json=chat)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.text.endswith("data: [DONE]\n\n")
+        task = {"model": "sayso", "stream": False, "max_completion_tokens": 1000}
+        task["messages"] = [{"role": "user", "content": "### Task:\nGenerate a concise title"}]
+        titled = browser.post("/v1/chat/completions", json=task)
+        assert titled.json()["choices"][0]["message"]["content"]
+        vectors = browser.post("/v1/embeddings", json={"model": models[-1]["id"], "input": ["a"]})
+        assert isinstance(vectors.json()["data"][0]["embedding"][0], float)
+        drawn = {"model": "x", "prompt": "a", "n": 1, "size": "512x512"}
+        drawn["response_format"] = "b64_json"
+        refused = browser.post("/v1/images/generations", json=drawn)
+        assert refused.json()["error"]["code"] == "image_model_missing"

@@ -1,5 +1,6 @@
 """The whole way: real records, the real assistant and base model, OpenAI's client, an objection."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,3 +98,20 @@ def test_leaving_frees_the_slot(real: Running) -> None:
             model="sayso", messages=question, max_tokens=2, timeout=20
         )
     assert answer.usage.completion_tokens <= 2
+
+
+def test_a_function_is_called_by_the_smallest_model(real: Running) -> None:
+    place = {"type": "object", "properties": {"place": {"enum": ["Kiel", "Husum"]}}}
+    place |= {"required": ["place"], "additionalProperties": False}
+    tool = {"type": "function", "function": {"name": "weather", "parameters": place}}
+    question = [{"role": "user", "content": "How is the weather in Husum?"}]
+    wish = {"model": "sayso", "messages": question, "tools": [tool], "tool_choice": "required"}
+    wish |= {"temperature": 0, "seed": 1, "max_tokens": 60, "parallel_tool_calls": False}
+    with real.openai() as client:
+        answer = client.chat.completions.create(**wish)
+        chunks = list(client.chat.completions.create(**wish, stream=True))
+    assert answer.choices[0].finish_reason == "tool_calls"
+    (call,) = answer.choices[0].message.tool_calls
+    assert json.loads(call.function.arguments)["place"] in ("Kiel", "Husum")
+    deltas = [d for chunk in chunks for d in chunk.choices[0].delta.tool_calls or ()]
+    assert "".join(d.function.arguments for d in deltas) == call.function.arguments
