@@ -18,7 +18,7 @@ from sayso.assistant.analysis.community import OTHER, protected
 from sayso.assistant.analysis.question import understand
 from sayso.assistant.analysis.reading import frames
 from sayso.assistant.analysis.session import Session
-from sayso.assistant.fencing import plain
+from sayso.assistant.markdown import in_line
 from sayso.assistant.uploads import Upload, accept
 from sayso.corpus.admission import judge_all
 from sayso.corpus.prepare import prepare
@@ -302,7 +302,7 @@ def test_what_cells_and_columns_hold_stays_text():
 
 @given(st.text())
 def test_no_text_leaves_its_cell(text):
-    cell = plain(text)
+    cell = in_line(text)
     assert "\n" not in cell
     assert "<" not in cell
     assert not re.search(r"(?<!\\)(\\\\)*\|", cell)

@@ -109,7 +109,7 @@ def test_commands_and_wishes_are_carried_out(small):
     assert "/object" in ask(small, "/help")[0]
     text, _, engine = ask(small, "/imagine a boat")
     assert "no image model" in text
-    text, sources, _ = ask(small, "/summary month")
+    text, _, engine = ask(small, "/summary month")
     assert text.startswith(("**", "Nothing"))
     assert engine.prompts == []
     _, _, engine = ask(small, "Translate into German: the sea")

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from sayso.assistant.analysis.plans import Filter, Plan
 from sayso.assistant.analysis.tables import Column, Rows, Table, Value
-from sayso.assistant.fencing import fenced, plain
+from sayso.assistant.markdown import fenced, in_line
 
 
 class Analysis(Struct, frozen=True):
@@ -117,7 +117,7 @@ def _table(analysis: Analysis) -> str:
         for n in range(len(analysis.columns))
     ]
     lines = [
-        [plain(name) or " " for name in analysis.columns],
+        [in_line(name) or " " for name in analysis.columns],
         ["---:" if right else "---" for right in counts],
         *([_cell(value, language) for value in row] for row in analysis.rows),
     ]
@@ -133,7 +133,7 @@ def _cell(value: Value, language: str) -> str:
         return "–"
     if isinstance(value, bool):
         return {"de": ("falsch", "wahr")}.get(language, ("false", "true"))[value]
-    return number(value, language) if isinstance(value, int | float) else plain(value)
+    return number(value, language) if isinstance(value, int | float) else in_line(value)
 
 
 def number(value: float, language: str) -> str:
@@ -176,7 +176,7 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
 
 
 def _quoted(column: Column, language: str) -> str:
-    name = plain(column.name)
+    name = in_line(column.name)
     return f"„{name}“" if language == "de" else f"“{name}”"
 
 
@@ -198,16 +198,16 @@ def _said(kept: Filter, language: str) -> str:
         key, day = ("since", span.start) if span.start else ("until", span.end)
         return str(words[key]).format(d=day)
     values = ", ".join(_cell(value, language) for value in kept.values)
-    sign = {"=": "", "<>": words["not"], "between": ""}.get(kept.sign, plain(kept.sign) + " ")
+    sign = {"=": "", "<>": words["not"], "between": ""}.get(kept.sign, in_line(kept.sign) + " ")
     values = values.replace(", ", "–", 1) if kept.sign == "between" else values
-    return f"{plain(kept.column.name)}: {sign}{values}"
+    return f"{in_line(kept.column.name)}: {sign}{values}"
 
 
 def told(rows: Rows, language: str) -> str:
     """Return the sentence for a query that somebody wrote."""
     words: Any = _WORDS[language]
     if rows.total == 1 and len(rows.columns) == 1:
-        return f"{plain(rows.columns[0])}: **{_cell(rows.rows[0][0], language)}**"
+        return f"{in_line(rows.columns[0])}: **{_cell(rows.rows[0][0], language)}**"
     return str(words["rows"]).format(n=number(rows.total, language))
 
 
@@ -227,7 +227,7 @@ def profile(tables: Sequence[Table], language: str, most: int) -> Analysis:
         for table in tables
         for column in table.columns
     ]
-    said = words["not_understood"].format(e=plain(_example(tables, language)))
+    said = words["not_understood"].format(e=in_line(_example(tables, language)))
     return Analysis(
         "", words["profile"], tuple(lines[:most]), max(0, len(lines) - most), None, said, language
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from sayso.assistant.fencing import fenced
+from sayso.assistant.markdown import fenced
 from sayso.assistant.sandbox.confining import MIB, PYTHON, available, confined
 from sayso.assistant.sandbox.watching import Reason, Watched, watched
 from sayso.errors import InputError, MissingPartError
