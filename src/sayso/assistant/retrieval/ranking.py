@@ -79,14 +79,14 @@ def rank(
     weighed = weights(candidates, len(question.words))
     whole = sum(weighed) or 1.0
     half_life = HALF_LIFE_DAYS_NOW if question.wants_now else HALF_LIFE_DAYS
-    least = 0.2 if question.wants_now else 0.85
+    least = 0.2 if question.wants_now else 0.95
     for one in candidates:
         one.covered = sum(f * w for f, w in zip(one.found, weighed, strict=True)) / whole
         age = max(0.0, (now - one.row["written"]).total_seconds() / 86400)
         fresh = least + (1 - least) * 0.5 ** (age / half_life)
         sense = max(0.0, one.cosine)
         # Twice as much of the question counts for more than twice as much.
-        fits = one.covered**1.5 + (sense if sure else TRUST_UNSURE * sense)
+        fits = one.covered**2 + (sense if sure else TRUST_UNSURE * sense)
         one.rank = fused[one.row["key"]] * fits * fresh
     bearing = [one for one in candidates if bears(one, sure=sure)]
     bearing.sort(key=lambda one: -one.rank)
