@@ -39,6 +39,18 @@ _BEGINNING: Final = 0.6
 _OF_ASKING: Final = 1.6
 
 
+class Terms(Struct, frozen=True):
+    """The terms of a text, as a set and as one line with a space before and after each."""
+
+    all: frozenset[str]
+    line: str
+
+    @classmethod
+    def of(cls, line: str) -> "Terms":
+        """Read what `corpus/terms` made."""
+        return cls(frozenset(line.split(" ")), f" {line} ")
+
+
 class Word(Struct, frozen=True):
     """One word of a question.
 
@@ -63,8 +75,9 @@ class Word(Struct, frozen=True):
         ]
         return [*self.forms, *ends, *(half for pair in self.halves for half in pair)]
 
-    def found_in(self, there: frozenset[str]) -> float:
+    def found_in(self, text: Terms) -> float:
         """Return how surely a text with these terms has this word, from 0 to 1."""
+        there = text.all
         if self.together:
             # Much of a question in such a script is the asking; no word of it stands apart.
             share = sum(form in there for form in self.forms) / len(self.forms)
@@ -76,19 +89,16 @@ class Word(Struct, frozen=True):
         halves = max(((head in there) + (tail in there) for head, tail in self.halves), default=0)
         if halves:
             return _HALVES if halves > 1 else _HALF
-        return _BEGINNING if any(self._begins(form, there) for form in self.forms) else 0.0
+        return _BEGINNING if any(self._begins(form, text) for form in self.forms) else 0.0
 
-    def _begins(self, form: str, there: frozenset[str]) -> bool:
-        length = len(form)
-        if length < _SHORTEST_SAME_BEGINNING:
+    def _begins(self, form: str, there: Terms) -> bool:
+        if len(form) < _SHORTEST_SAME_BEGINNING:
             return False
-        return any(
-            abs(len(other) - length) <= _MOST_FURTHER
-            and len(other) >= _SHORTEST_SAME_BEGINNING
-            and (other.startswith(form) or form.startswith(other))
-            and not other.endswith("-")
-            for other in there
-        )
+        shortest = max(_SHORTEST_SAME_BEGINNING, len(form) - _MOST_FURTHER)
+        if any(form[:length] in there.all for length in range(shortest, len(form))):
+            return True
+        longer = rf" {re.escape(form)}[^ -]{{1,{_MOST_FURTHER}}} "
+        return f" {form}" in there.line and re.search(longer, there.line) is not None
 
 
 class Question(Struct, frozen=True):

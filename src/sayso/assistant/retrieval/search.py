@@ -11,7 +11,7 @@ from sayso.assistant.embedding import MINILM, OFF, Embedder
 from sayso.assistant.permission import people_of, permitted
 from sayso.assistant.retrieval import question as questions
 from sayso.assistant.retrieval import ranking, tables, vectors
-from sayso.assistant.retrieval.question import Question
+from sayso.assistant.retrieval.question import Question, Terms
 from sayso.assistant.retrieval.ranking import Candidate
 from sayso.assistant.retrieval.source import Source
 from sayso.corpus.store import Store
@@ -55,10 +55,10 @@ def search(
     rows = tables.by_key(store.retrieval, list(fused)[:READ], _COLUMNS)
     candidates = []
     for row in permitted(workspace, list(rows.values())):
-        there = frozenset(row["terms"].split())
+        there = Terms.of(row["terms"])
         found = tuple(word.found_in(there) for word in asked.words)
         cosine, piece = sense.get(row["key"], (0.0, None))
-        candidates.append(Candidate(row, there, found, cosine, piece))
+        candidates.append(Candidate(row, there.all, found, cosine, piece))
     ranked = ranking.rank(candidates, fused, asked, now or datetime.now(UTC), sure=sure)
     people = people_of(workspace, [one.row for one in ranked])
     chosen = ranking.choose(ranked, people, asked, limit)
@@ -108,7 +108,7 @@ def _source(one: Candidate, asked: Question, weighed: Sequence[float]) -> Source
 
 
 def _covered(text: str, language: str, asked: Question, weighed: Sequence[float]) -> float:
-    there = frozenset(terms(text, language).split())
+    there = Terms.of(terms(text, language))
     found = sum(
         word.found_in(there) * weight for word, weight in zip(asked.words, weighed, strict=True)
     )
