@@ -58,3 +58,12 @@ def test_looking_makes_no_workspace_and_an_empty_list_says_so(run):
         "by",
         "–",
     ]
+
+
+def test_a_key_for_the_assistant_is_told_as_that(run):
+    key = run("keys", "add", "chats", "--assistant", "--json").json["key"]
+    assert "the assistant" in run("keys", "list").out
+    assert key not in run("keys", "list", "--json").out
+    both = run("keys", "add", "both", "--assistant", "--service", "x")
+    assert both.code == 2
+    assert "for no service" in both.err

@@ -17,8 +17,8 @@ from sayso.rights.database import Rights, now
 from sayso.rights.tables import api_keys
 
 MARK: Final = "sayso_"  # so that leaked ones can be searched for
-# Stands in place of services: no account and no record is of a service of this name, so a key
-# that is given to a chat program can hand in nothing and speak for nobody.
+# Stands in place of services: a key that is given to a chat program hands in nothing and speaks
+# for nobody (`sayso.web.service_keys`).
 ASSISTANT: Final = "/v1"
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
 

@@ -19,10 +19,10 @@ def key_of(rights: Rights, credentials: HTTPAuthorizationCredentials | None) -> 
     """Return the key that a request brought.
 
     Raises:
-        HTTPException: 401; it brought none, or one that is not good.
+        HTTPException: 401; it brought none, or one that is not good, or for the assistant alone.
     """
     found = api_keys.find(rights, credentials.credentials) if credentials else None
-    if found is None:
+    if found is None or found.for_assistant:
         raise HTTPException(
             401,
             "no valid key; send `Authorization: Bearer KEY`, a key made by `sayso keys add`",
