@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sayso.assistant.engine import Chunk
-from sayso.assistant.filters import judged, load_hook, masked
+from sayso.assistant.filters import judged, load_hook, masked, unlooped
 from sayso.corpus.clean import mask
 from sayso.errors import UsageError
 
@@ -76,6 +76,18 @@ def test_leaving_closes_what_generates():
         next(stream)
         stream.close()
     assert closed == [True, True]
+
+
+def test_an_answer_that_goes_in_a_circle_ends():
+    circle = "Hello.\n\nGerman:\n\n" + "English:\n\nGerman:\n\n" * 60
+    chunks = list(unlooped(iter(pieces(circle, [4] * 250))))
+    assert chunks[-1].finish_reason == "stop"
+    assert shown(chunks) == circle[: len(shown(chunks))]
+    assert len(shown(chunks)) < 160
+    table = "| a | b |\n| --- | --- |\n" + "".join(f"| {n} | {n * n} |\n" for n in range(40))
+    rule = "-" * 60 + "\n" + "ha " * 10
+    for fine in (table, rule, "very " * 4 + "well"):
+        assert shown(unlooped(iter(pieces(fine, [5] * 30)))) == fine
 
 
 def no_gulls(text, kind):

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from sayso.assistant.engine import Chunk, Engine, Message, Options
-from sayso.assistant.filters import masked
+from sayso.assistant.filters import masked, unlooped
 from sayso.assistant.prompt import fitting
 from sayso.assistant.retrieval import Source
 from sayso.workspace import Workspace
@@ -62,4 +62,4 @@ def written(asked: Asked, messages: list[Message], sources: list[Source]) -> Ans
     chunks = engine.stream(fitting(messages, left, engine.count_tokens), options)
     said = [str(m.get("content") or "") for m in asked.messages if m["role"] == "user"]
     keep = "\n".join([*said, *(f"@{s.handle}\n{s.excerpt}" for s in sources)])
-    return Answer(sources, engine.release, masked(chunks, asked.language, keep))
+    return Answer(sources, engine.release, masked(unlooped(chunks), asked.language, keep))

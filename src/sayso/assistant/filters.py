@@ -19,6 +19,9 @@ from sayso.errors import UsageError
 # Given a text and 'question' or 'answer', returns what may be shown of it, or None.
 Hook = Callable[[str, str], str | None]
 LONGEST_HELD: Final = 400  # characters
+SHORTEST_LOOP: Final = 6  # characters
+LONGEST_LOOP: Final = 120
+LOOPS: Final = 5
 _FENCE: Final = "```"
 _WORD: Final = re.compile(r"\S+\s+")
 # What a number, an address or a handle may be part of: the words around it are looked at together.
@@ -86,6 +89,32 @@ def _settled(held: str) -> int:
     plain = [(not _SUSPECT.search(word[0]), word.end()) for word in _WORD.finditer(held)]
     ends = [end for (one, end), (other, _) in pairwise(plain) if one and other]
     return ends[-1] if ends else 0
+
+
+def unlooped(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """End an answer that goes in a circle, as small models' do; closing it closes `chunks`.
+
+    A circle is the same 6 to 120 characters, not just a rule or dots, five times in a row.
+    """
+    told, release = "", ""
+    try:
+        for chunk in chunks:
+            told = (told + chunk.text)[-LOOPS * LONGEST_LOOP :]
+            release = chunk.release or release
+            yield chunk
+            if chunk.text and _loops(told):
+                yield Chunk("", finish_reason="stop", release=release)
+                return
+    finally:
+        _close(chunks)
+
+
+def _loops(told: str) -> bool:
+    for length in range(SHORTEST_LOOP, min(LONGEST_LOOP, len(told) // LOOPS) + 1):
+        once = told[-length:]
+        if told.endswith(once * LOOPS) and len(set(filter(str.isalpha, once))) > 2:
+            return True
+    return False
 
 
 def judged(chunks: Iterator[Chunk], hook: Hook, withheld: str) -> Iterator[Chunk]:

@@ -9,7 +9,8 @@ _HIDDEN: Final = re.compile(
 )
 _MARKS: Final = re.compile(r"([\\`*_\[\]|~!#$^])")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "@": "&#64;"}
-_ACTIVE: Final = re.compile(r"([\[<`\\])")
+# Masks, such as [E-MAIL], are no links as long as nothing follows that would make them one.
+_ACTIVE: Final = re.compile(r"([<`\\]|\[(?![A-Z-]{2,12}\](?![\[(:])))")
 _AT_LINE_START: Final = re.compile(r"^(\s*)([#>*+-]|\d+[.)])(?=\s)", re.MULTILINE)
 
 
