@@ -112,7 +112,10 @@ def test_commands_and_wishes_are_carried_out(small):
     text, _, engine = ask(small, "/summary month")
     assert text.startswith(("**", "Nothing"))
     assert engine.prompts == []
-    _, _, engine = ask(small, "Translate into German: the sea")
+    text, _, engine = ask(small, "Translate into German: the sea")
+    assert text.endswith(
+        "*From the small model that is built in: it hardly knows any language but English.*"
+    )
     assert [m["content"] for m in engine.prompts[0]][1] == "the sea"
     assert "German" in engine.prompts[0][0]["content"]
     assert "```sql" in ask(small, "How many posts per language?")[0]
@@ -164,3 +167,4 @@ def test_the_operators_hook_sees_questions_and_answers(tmp_path):
 def test_the_language_of_fixed_sentences(small):
     assert "Ich antworte" in ask(small, "/help", language="de")[0]
     assert "I answer" in ask(small, "/help", language="sv")[0]
+    assert "Ich antworte" in ask(small, "/hilfe")[0]

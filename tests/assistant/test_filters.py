@@ -42,7 +42,7 @@ def test_code_and_plain_words_stay_and_the_end_is_told():
     text = "See:\n```python\nx = 'otter@harbour.example'\n```\nor otter@harbour.example"
     chunks = list(masked(iter(pieces(text, [3, 9, 14])), "en", ""))
     assert shown(chunks) == text.removesuffix("otter@harbour.example") + "[E-MAIL]"
-    assert chunks[-1].finish_reason == "stop"
+    assert (chunks[-1].text, chunks[-1].finish_reason) == ("", "stop")
     assert (chunks[-1].prompt_tokens, chunks[-1].completion_tokens, chunks[-1].release) == (
         3,
         5,

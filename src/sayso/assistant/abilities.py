@@ -163,6 +163,12 @@ def from_function(name: str, arguments: str) -> Call | None:
     return call
 
 
+def is_german(words: str) -> bool:
+    """Tell whether a command is written by its German name."""
+    found = _COMMAND.match(words.strip())
+    return found is not None and found[1].lower() in {offer.german for offer in OFFERS}
+
+
 def from_command(words: str) -> Call | None:
     """Read a command, such as `/translate German: good morning`; None = it is none."""
     found = _COMMAND.match(words.strip())

@@ -48,6 +48,18 @@ def spoken(pieces: Iterable[str], count: Callable[[str], int], release: str) -> 
     yield Chunk("", finish_reason="stop", completion_tokens=tokens, release=release)
 
 
+def ending(chunks: Iterator[Chunk], text: str) -> Iterator[Chunk]:
+    """Say something at the end of an answer; closing the iterator closes `chunks`."""
+    try:
+        for chunk in chunks:
+            if chunk.finish_reason:
+                yield Chunk(text, release=chunk.release)
+            yield chunk
+    finally:
+        if close := getattr(chunks, "close", None):
+            close()
+
+
 def written(asked: Asked, messages: list[Message], sources: list[Source]) -> Answer:
     """Let the model answer; contact data of others is masked in what it says.
 

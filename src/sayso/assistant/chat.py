@@ -7,7 +7,14 @@ from typing import Any, Final
 from msgspec import structs
 
 from sayso.assistant import doing
-from sayso.assistant.abilities import Analyse, Call, from_command, from_function, functions
+from sayso.assistant.abilities import (
+    Analyse,
+    Call,
+    from_command,
+    from_function,
+    functions,
+    is_german,
+)
 from sayso.assistant.answer import Answer, Asked, spoken, written
 from sayso.assistant.engine import Engine, Message, Options
 from sayso.assistant.engines import choose
@@ -99,7 +106,7 @@ class Assistant:
         words = next(
             (m.get("content") or "" for m in reversed(messages) if m["role"] == "user"), ""
         )
-        spoken_language = "de" if _speaks(words, language) == "de" else "en"
+        spoken_language = "de" if is_german(words) or _speaks(words, language) == "de" else "en"
         asked = Asked(
             self.workspace, self.engine, messages, words, options, spoken_language, uploads
         )

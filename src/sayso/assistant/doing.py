@@ -18,7 +18,7 @@ from sayso.assistant.abilities import (
     Translate,
     offered,
 )
-from sayso.assistant.answer import Answer, Asked, spoken, written
+from sayso.assistant.answer import Answer, Asked, ending, spoken, written
 from sayso.assistant.engine import Message, generate
 from sayso.assistant.phrases import say
 from sayso.assistant.prompt import plain, with_posts
@@ -94,7 +94,11 @@ def _translation(call: Translate, asked: Asked) -> Answer:
         {"role": "system", "content": TRANSLATE.format(language=into)},
         {"role": "user", "content": plain(call.text)},
     ]
-    return written(asked, messages, [])
+    answer = written(asked, messages, [])
+    if asked.workspace.settings.serving.quote:
+        note = say(asked.language, "small_translation")
+        answer.chunks = ending(answer.chunks, f"\n\n*{note}*")
+    return answer
 
 
 def _analysis(call: Analyse, asked: Asked) -> Iterator[str]:

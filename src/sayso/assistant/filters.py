@@ -74,6 +74,9 @@ def masked(chunks: Iterator[Chunk], language: str, keep: str) -> Iterator[Chunk]
             held += chunk.text
             end = len(held) if chunk.finish_reason else _settled(held)
             text, held = ready(held[:end]), held[end:]
+            if chunk.finish_reason and text:
+                yield Chunk(text, release=chunk.release)
+                text = ""
             yield structs.replace(chunk, text=text)
         if held:
             yield Chunk(ready(held))
@@ -138,6 +141,9 @@ def judged(chunks: Iterator[Chunk], hook: Hook, withheld: str) -> Iterator[Chunk
             if shown is None:
                 yield Chunk(withheld, finish_reason="content_filter", release=chunk.release)
                 return
+            if chunk.finish_reason and shown:
+                yield Chunk(shown, release=chunk.release)
+                shown = ""
             yield structs.replace(chunk, text=shown)
     finally:
         _close(chunks)

@@ -52,6 +52,10 @@ _PHRASES: Final = {
         "I cannot run programs here: {reason}.",
         "Programme kann ich hier nicht ausführen: {reason}.",
     ),
+    "small_translation": (
+        "From the small model that is built in: it hardly knows any language but English.",
+        "Vom kleinen eingebauten Modell: Es kann kaum eine Sprache außer Englisch.",
+    ),
     "failed": ("That did not work: {problem}.", "Das ging nicht: {problem}."),
     "help": (
         "I answer questions from what members post here and name the posts; I help with writing "
