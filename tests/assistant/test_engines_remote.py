@@ -175,12 +175,18 @@ def test_errors_are_ours_and_quote_nothing(
         server.instances.pop(name).close()
     with pytest.raises(SaysoError, match="status 404"):
         next(engine.stream(QUESTION, EXACTLY))
+    assert engine.release == ""
+    server.adapters = True
+    engine.load("one", folders[0])
+    assert generate(engine, QUESTION, EXACTLY)
     nobody = RemoteEngine(Remote("http://127.0.0.1:9/v1"), "x", adapters="vllm", owner="x")
     with pytest.raises(SaysoError, match="does not answer"):
         nobody.load("base", None)
+    nobody.close()
     stranger = RemoteEngine(Remote(server.url, "other"), "base-model", adapters="vllm", owner="x")
     with pytest.raises(SaysoError, match="401"):
         stranger.load("base", None)
+    stranger.close()
     bare = Workspace.create(tmp_path / "bare", Settings(serving=Serving(engine="remote")))
     with pytest.raises(UsageError, match="remote_url"):
         choose.start(bare)

@@ -72,7 +72,7 @@ class RemoteEngine:
 
     @property
     def release(self) -> str:
-        """Name of the release being served; empty before the first."""
+        """Name of the release being served; empty before the first and once it is gone there."""
         current = self._current
         return current.release if current else ""
 
@@ -176,6 +176,8 @@ class RemoteEngine:
             answer.leave()
             with self._lock:
                 del self._answers[answer]
+                if answer.is_unknown and self._current is serving:
+                    self._current = None  # the server was started anew: `load` is due again
                 is_last = serving is not self._current and serving not in self._answers.values()
             if is_last and not self._closed:
                 self._tidy()

@@ -143,6 +143,7 @@ class RemoteAnswer:
         self._client = client
         self._url = url
         self._request = request
+        self.is_unknown = False  # whether the server has no such model (any more)
         self._left = threading.Event()
         self._response: httpx2.Response | None = None
 
@@ -159,6 +160,7 @@ class RemoteAnswer:
             ) as response:
                 self._response = response
                 if response.status_code != 200:
+                    self.is_unknown = response.status_code == 404
                     yield Event(error=_failure(response))
                     return
                 yield Event()  # a chance to leave
