@@ -9,7 +9,18 @@ from sayso.assistant.markdown import escaped, quoted
 PARSER = MarkdownIt("commonmark")
 PARTS = ["![", "[", "](", "http://e.example/x.png", ")", "<img src=x>", "<", "`", "```\n"]
 PARTS += ["\n", "\\", "# ", "> ", "- ", "1. ", "word ", "*b* ", "<http://e.example>"]
-PARTS += ["[x]: http://e.example\n"]
+PARTS += [
+    "[x]: http://e.example\n",
+    "## ",
+    ">x",
+    "===\n",
+    "---\n",
+    "~~~\n",
+    "* ",
+    "+ ",
+    "12) ",
+    "\r",
+]
 ACTIVE = {"link_open", "image", "html_inline", "html_block", "code_inline", "fence"}
 
 

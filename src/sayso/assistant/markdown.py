@@ -11,7 +11,11 @@ _MARKS: Final = re.compile(r"([\\`*_\[\]|~!#$^])")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "@": "&#64;"}
 # Masks, such as [E-MAIL], are no links as long as nothing follows that would make them one.
 _ACTIVE: Final = re.compile(r"([<`\\]|\[(?![A-Z-]{2,12}\](?![\[(:])))")
-_AT_LINE_START: Final = re.compile(r"^(\s*)([#>*+-]|\d+[.)])(?=\s)", re.MULTILINE)
+# Headings, lists, quotations, fences, and lines that make the one above a heading.
+_AT_LINE_START: Final = re.compile(
+    r"^([^\S\n]*\d*)(>|#(?=[#\s]|\Z)|=(?=[=\s]|\Z)|~(?=~~)|[*+-](?=[\s-]|\Z)|(?<=\d)[.)](?=\s|\Z))",
+    re.MULTILINE,
+)
 
 
 def escaped(text: str) -> str:
@@ -25,7 +29,7 @@ def escaped(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as a block quotation, whatever lines are in it."""
-    return "\n".join(f"> {line}".rstrip() for line in escaped(text).splitlines())
+    return "\n".join(f"> {escaped(line)}".rstrip() for line in text.splitlines())
 
 
 def fenced(text: str, kind: str) -> str:

@@ -21,26 +21,24 @@ WITHOUT_POSTS: Final = (
     "about the community."
 )
 
-# Marks that chat templates give a meaning: ChatML and its like, Llama 2, Gemma, Mistral.
+# Marks that chat templates give a meaning: ChatML and its like, Llama 2, Gemma, Mistral, DeepSeek.
 _CONTROL: Final = re.compile(
-    r"<\|[^|<>\n]{0,40}\|>|</?(?:s|bos|eos|start_of_turn|end_of_turn|think|tool_call)>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS)\]|<</?SYS>>",
+    r"<[|｜][^|｜<>\s]{0,40}[|｜]?>|<[^|｜<>\s]{1,40}[|｜]>"
+    r"|</?(?:s|bos|eos|start_of_turn|end_of_turn|think|tool_call|tool_response)>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\]|<</?SYS>>",
     re.IGNORECASE,
 )
 _POST_TAG: Final = re.compile(r"<(?=/?\s*posts?\b)", re.IGNORECASE)
-_PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(data:[^)]*\)")
-_CHART: Final = re.compile(r"```vega-lite\n.*?\n```", re.DOTALL)
+_PICTURE: Final = re.compile(r"!\[([^\[\]]*)\]\(data:[^()]*\)")
+_CHART: Final = re.compile(r"```vega-lite\n.*?(?:\n```|\Z)", re.DOTALL)
 
 
 def plain(text: str) -> str:
     """Take control marks out of what people wrote, and pictures and charts out of earlier answers.
 
-    Taking one out can leave another, so it goes on until there is none.
+    A blank is left for each, which no mark has in it: so taking one out leaves no other.
     """
-    text = _CHART.sub("", _PICTURE.sub(r"[\1]", text))
-    while _CONTROL.search(text):
-        text = _CONTROL.sub(" ", text)
-    return text
+    return _CONTROL.sub(" ", _CHART.sub("", _PICTURE.sub(r"[\1]", text)))
 
 
 def with_posts(

@@ -45,7 +45,7 @@ _BY_ENDING: Final = {
 _WRITTEN: Final = frozenset({CSV, TSV, TEXT, JSON, NDJSON})
 _KINDS: Final = "CSV, TSV, JSON, NDJSON, Parquet, XLSX, plain text, PNG, JPEG, WebP"
 _MARKUP: Final = re.compile(
-    r"\s*(<!--.*?-->|<\?xml.*?\?>|\s)*<(!doctype|html|head|body|script|svg|iframe|object|embed|"
+    r"\s*+(?:(?:<!--.*?-->|<\?xml.*?\?>)\s*+)*+<(!doctype|html|head|body|script|svg|iframe|object|embed|"
     r"style|link|meta|img|form|table|div|math|xml)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -56,6 +56,7 @@ _UNWANTED: Final = re.compile(
     r"customui|\.exe$|\.dll$|querytables/",
     re.IGNORECASE,
 )
+_RELATION: Final = re.compile(rb"<(?:\w+:)?Relationship\b(?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*>")
 _MOST_MEMBERS: Final = 2000
 
 
@@ -220,6 +221,6 @@ def _bomb() -> InputError:
 
 def _points_outside(relations: bytes) -> bool:
     # Links that a reader may click lead outside, too, and nothing follows them.
-    links = re.findall(rb"<Relationship\b[^>]*>", relations)
+    links = _RELATION.findall(relations)
     outside = [link for link in links if re.search(rb"TargetMode\s*=\s*[\"']External", link, re.I)]
     return any(b"/hyperlink" not in link for link in outside)

@@ -24,7 +24,7 @@ def from_wish(words: str) -> Call | None:
     if (fence := FENCE.search(words)) and _RUN.search(words.replace(fence[0], " ")):
         return Run(fence[1])
     if found := _TRANSLATE.match(words) or _TRANSLATE_TO.match(words):
-        return Translate(found["text"].strip(" \n\"'„“”‚‘»«"), found["language"])
+        return Translate(found["text"].strip(" \t\n\"'„“”‚‘»«"), found["language"])
     return _short_wish(words) if len(words) <= LONGEST else None
 
 
@@ -54,7 +54,7 @@ _TRANSLATE: Final = _pattern(
 )
 _TRANSLATE_TO: Final = _pattern(
     rf"""{_PLEASE}(?:translate|übersetze?) (?:\ bitte|\ mir)?
-    \s+ (?P<text>.+) \s+ (?:into|to|ins|nach|auf) \s+ (?P<language>[^\W\d]+) [.!?]?\Z""",
+    \s+ (?P<text>\S.*) (?<=\s) (?:into|to|ins|nach|auf) \s+ (?P<language>[^\W\d]+) [.!?]?\Z""",
     re.IGNORECASE | re.DOTALL,
 )
 _MISSED: Final = _pattern(

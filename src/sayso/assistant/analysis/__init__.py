@@ -23,7 +23,7 @@ from sayso.settings import Analysis as Limits
 
 __all__ = ["Analysis", "analyse", "ask", "community_tables", "markdown", "session"]
 
-_FENCE: Final = re.compile(r"```+\s*sql\b[^\n]*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
+_FENCE: Final = re.compile(r"(?<!`)`{3,}+[^\S\n]*sql\b[^\n]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _COMMAND: Final = re.compile(r"\s*/sql\b\s*(.+)", re.DOTALL | re.IGNORECASE)
 _PROMPT: Final = (
     "Write one DuckDB SELECT that answers the question. Answer with the query alone, in a ```sql "
