@@ -1,5 +1,6 @@
 """transformers serves the tiny model: the same answers as its own loop, swaps, leaving, errors."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sayso.assistant.engine import Chunk, NotLoadedError, Options, PromptTooLongError
+from sayso.assistant.engines.served import Answer, Served
 from sayso.assistant.engines.transformers import TransformersEngine
-from sayso.assistant.engines.transformers_server import cut, held
+from sayso.assistant.engines.transformers_server import Order, _Server, cut, held
 from sayso.errors import InputError, SaysoError, UsageError
 from sayso.training import releases
 from tests.assistant.test_engine import text, until
@@ -129,21 +131,57 @@ def test_tokens_are_counted_exactly(engine: TransformersEngine, tiny_base: Path)
         assert engine.count_tokens(sample) == len(expected)
 
 
-def test_leaving_frees_the_turn_and_answers_end_on_their_release(
+class Endless:
+    """A model that never comes to an end by itself."""
+
+    longest = 2**31
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def prompt(self, messages: list) -> list[int]:
+        return [1]
+
+    def tokens(self, prompt: list[int], options: Options) -> Iterator[int]:
+        try:
+            yield from itertools.repeat(1)
+        finally:
+            self.ended.set()
+
+    def text(self, tokens: list[int], *, whole: bool) -> str:
+        return "a" * len(tokens)
+
+    def is_end(self, token: int) -> bool:
+        return False
+
+
+def test_leaving_ends_the_generation_and_frees_the_turn(tmp_path: Path) -> None:
+    path, model = str(tmp_path / "a.sock"), Endless()
+    order = Order(socket=path, model="", threads=1, parallel=1, context_tokens=2**30)
+    body = {"messages": QUESTION, "temperature": 0, "top_p": 1, "stop": [], "seed": 1}
+    with _Server(order, model) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        served = Served(path, "transformers")
+        answer = Answer(served, msgspec.json.encode(body | {"max_tokens": 2**29}))
+        events = answer.events()
+        assert next(events).choices[0].delta.content == "a"
+        answer.leave()
+        list(events)
+        assert model.ended.wait(30)
+        short = list(Answer(served, msgspec.json.encode(body | {"max_tokens": 3})).events())
+        assert short[-1].usage is not None
+        assert short[-1].usage.completion_tokens == 3
+        server.shutdown()
+        thread.join()
+
+
+def test_answers_end_on_their_release_which_is_freed_then(
     tiny_base: Path, adapters: list[Path]
 ) -> None:
     engine = TransformersEngine(tiny_base, threads=1, parallel=1, context_tokens=256)
     engine.load("old", adapters[0])
     old = engine._current._process.pid  # type: ignore[union-attr]
-    endless = engine.stream(QUESTION, Options(max_tokens=200))
-    next(endless)
-    waiting = engine.stream(QUESTION, EXACTLY)
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(lambda: list(waiting))
-        threading.Event().wait(0.2)
-        assert not answer.done()
-        endless.close()  # type: ignore[attr-defined]
-        assert answer.result(30)[-1].finish_reason == "length"
     under_way = engine.stream(QUESTION, Options(max_tokens=60, temperature=0))
     chunks = [next(under_way)]
     engine.load("new", adapters[1])
