@@ -62,6 +62,19 @@ def test_nothing_of_ours_is_there(path):
 
 
 @needs_bwrap
+def test_what_is_shown_is_seen_wherever_it_lies(tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "a.txt").write_text("seen")
+    code = f"print(open({str(tmp_path / 'a.txt')!r}).read()); open('/tmp/own', 'w')"
+    program = [confining.PYTHON, "-I", "-c", code]
+    with confining.confined(program, QUICK, shown=[tmp_path]) as (command, descriptors):
+        done = subprocess.run(
+            command, pass_fds=descriptors, env={}, capture_output=True, check=False, timeout=30
+        )
+    assert (done.returncode, done.stdout) == (0, b"seen\n")
+
+
+@needs_bwrap
 def test_it_knows_nothing_of_the_servers_environment(monkeypatch):
     monkeypatch.setenv("SAYSO_SECRET", "hush")
     seen = said("""

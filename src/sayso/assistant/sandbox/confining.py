@@ -73,11 +73,12 @@ def confined(
         ):
             command += _system(Path(name))
         command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+        # Before what is shown, some of which may lie in it.
+        command += ["--perms", "1777", "--size", str(limits.disk_mb * MIB), "--tmpfs", "/tmp"]
         for folder in (Path(sys.base_prefix).resolve(), *shown):
             if folder != Path("/usr"):
                 command += [*_parents(folder), "--ro-bind", str(folder), str(folder)]
         command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-        command += ["--perms", "1777", "--size", str(limits.disk_mb * MIB), "--tmpfs", "/tmp"]
         for path, data in (files or {}).items():
             held.append(_held(data))
             command += ["--perms", "0444", "--ro-bind-data", str(held[-1]), path]
