@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayso.assistant.channels import rich, telegram, whatsapp
-from sayso.assistant.channels.attachments import take_out
+from sayso.assistant.channels import drawing, rich, telegram, whatsapp
+from sayso.assistant.channels.attachments import MOST_PICTURES, take_out
 from sayso.assistant.channels.rich import Mark, Rich
 from sayso.assistant.channels.splitting import cut, is_within, pieces
 
@@ -220,9 +220,35 @@ def test_what_is_no_picture_is_told_in_words():
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("vl_convert"), reason="the extra `channels`")
-def test_vega_lite_is_drawn_and_fetches_nothing():
+def test_vega_lite_is_drawn():
     _, (picture,) = take_out(FENCED)
     assert picture.data.startswith(b"\x89PNG") and picture.alt == "Ferries"
-    elsewhere = CHART | {"data": {"url": "http://127.0.0.1:9/x.csv"}}
-    spec = msgspec.json.encode(elsewhere).decode()
-    assert take_out(f"```vega-lite\n{spec}\n```") == ("", ())
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("vl_convert"), reason="the extra `channels`")
+def test_a_chart_cannot_stop_the_server(monkeypatch):
+    monkeypatch.setattr(drawing, "MEMORY_MB", 400)
+    monkeypatch.setattr(drawing, "SECONDS", 2.0)
+    endless = {"transform": [{"calculate": "length(sequence(1e9))", "as": "n"}]}
+    for spec in (CHART | endless, CHART | {"width": 60_000, "height": 60_000}, {"mark": "x"}):
+        with pytest.raises(ValueError, match="cannot be drawn"):
+            drawing.draw(spec)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"data": {"url": "http://127.0.0.1:9/x.csv"}},
+        {"mark": {"type": "image", "url": "file:///etc/logo.png"}},
+        {"encoding": {"url": {"field": "day"}}},
+        {"layer": [{"data": {"sequence": {"start": 0, "stop": 1e9}}}]},
+    ],
+)
+def test_a_chart_reads_no_address_and_no_file(part):
+    with pytest.raises(ValueError, match="not drawn here"):
+        drawing.draw(CHART | part)
+
+
+def test_an_answer_has_few_pictures():
+    text, pictures = take_out("\n\n".join([PICTURE] * 30))
+    assert len(pictures) == MOST_PICTURES and text.count("A ferry") == 30 - MOST_PICTURES

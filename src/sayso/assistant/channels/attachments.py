@@ -3,14 +3,14 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
+from sayso.assistant.channels.drawing import LARGEST, Draw, drawing
 from sayso.assistant.conversation import Picture
 
-LARGEST: Final = 5 * 1024 * 1024  # what every platform takes
+MOST_PICTURES: Final = 4  # of one answer: each is a message of its own, and a chart takes a while
 MOST_ROWS: Final = 20
 # A chart is read as one: what looks like a picture in its data is none.
 _FOUND: Final = re.compile(
@@ -19,7 +19,6 @@ _FOUND: Final = re.compile(
     re.DOTALL | re.MULTILINE | re.ASCII,
 )
 _TABLE: Final = re.compile(r"^\|?[ ]*:?-+:?[ ]*\|", re.MULTILINE)
-Draw = Callable[[dict[str, Any]], bytes]
 
 
 def take_out(markdown: str, draw: Draw | None = None) -> tuple[str, tuple[Picture, ...]]:
@@ -37,33 +36,19 @@ def take_out(markdown: str, draw: Draw | None = None) -> tuple[str, tuple[Pictur
     pictures: list[Picture] = []
 
     def taken(found: re.Match[str]) -> str:
+        is_room = len(pictures) < MOST_PICTURES
         if found["spec"] is None:
             picture, instead = _picture(found), found["alt"]
         else:
             spec = _spec(found["spec"])
-            picture, instead = _chart(spec, draw), "" if has_table else _values(spec)
-        if picture is None:
+            picture = _chart(spec, draw if is_room else None)
+            instead = "" if has_table else _values(spec)
+        if picture is None or not is_room:
             return instead
         pictures.append(picture)
         return ""
 
     return _FOUND.sub(taken, markdown).strip(), tuple(pictures)
-
-
-def drawing() -> Draw | None:
-    """Return what makes a PNG of a Vega-Lite chart; None if vl-convert-python is not installed.
-
-    It loads nothing from anywhere: the data must stand in the chart.
-    """
-    try:
-        import vl_convert
-    except ModuleNotFoundError:
-        return None
-
-    def draw(spec: dict[str, Any]) -> bytes:
-        return bytes(vl_convert.vegalite_to_png(spec, scale=2.0, allowed_base_urls=[]))
-
-    return draw
 
 
 def _picture(found: re.Match[str]) -> Picture | None:

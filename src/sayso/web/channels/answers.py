@@ -89,10 +89,12 @@ class Answers:
     async def _asked(
         self, messages: list[dict[str, str]], language: str, files: tuple[Upload, ...]
     ) -> Answer:
-        async with self._turns, self._answering.answer(messages, Options(), files) as reply:
-            said = "".join([piece async for piece in reply])
-            cited = self.words.sources(reply.sources, language)
-        text, pictures = await to_thread.run_sync(take_out, said)
+        async with self._turns:
+            async with self._answering.answer(messages, Options(), files) as reply:
+                said = "".join([piece async for piece in reply])
+                cited = self.words.sources(reply.sources, language)
+            # Within the turn: each chart is drawn in a process of its own.
+            text, pictures = await to_thread.run_sync(take_out, said)
         if not text and not pictures:
             return Answer(self.words.failed(language))
         return Answer("\n\n".join(filter(None, (text, cited))), text, pictures)
