@@ -13,7 +13,6 @@ from starlette.types import Receive
 from sayso.assistant.answer import Answer
 from sayso.assistant.chat import Assistant
 from sayso.assistant.engine import Chunk, Message, Options
-from sayso.assistant.prompt import plain
 from sayso.assistant.retrieval import Source
 from sayso.assistant.uploads import Upload
 from sayso.web.metrics import Meter
@@ -108,13 +107,21 @@ class Answering:
         messages: list[dict[str, str]],
         options: Options,
         uploads: tuple[Upload, ...] = (),
+        language: str = "",
     ) -> AbstractAsyncContextManager[Reply]:
         """Give the assistant's reply within its turn; leaving the block stops the generation.
+
+        Args:
+            messages: the talk.
+            options: how to generate.
+            uploads: its files.
+            language: of the page or app, for messages too short to tell theirs.
 
         Raises:
             BusyError: too many wait already.
         """
-        return self._reply(partial(self.assistant.answer, messages, options, uploads=uploads))
+        answer = self.assistant.answer
+        return self._reply(partial(answer, messages, options, uploads=uploads, language=language))
 
     def pass_on(
         self, messages: list[Message], options: Options
@@ -125,12 +132,7 @@ class Answering:
             BusyError: too many wait already.
         """
 
-        def work() -> Answer:
-            engine = self.assistant.engine
-            clean = [m | {"content": plain(m["content"])} for m in messages]
-            return Answer([], engine.release, engine.stream(clean, options))
-
-        return self._reply(work)
+        return self._reply(partial(self.assistant.pass_on, messages, options))
 
     @asynccontextmanager
     async def _reply(self, work: Callable[[], Answer]) -> AsyncIterator[Reply]:

@@ -91,7 +91,7 @@ class Completion:
         answering = self._site.answering
         if self._passed_on:
             return answering.pass_on(self._messages, self._options)
-        return answering.answer(self._messages, self._options, self._uploads)
+        return answering.answer(self._messages, self._options, self._uploads, self._language)
 
     def _head(self, reply: Reply, kind: str) -> dict[str, Any]:
         return {
@@ -113,8 +113,11 @@ class Completion:
 
 
 def cite(sources: list[Source], language: str) -> str:
-    """Return a paragraph that names the sources, each post's author, service and day."""
-    named = " · ".join(f"{handle(s)} ({s.service}, {s.date[:10]})" for s in sources)
+    """Return a paragraph that names the sources, each post's author, service, day and link."""
+    named = " · ".join(
+        f"{handle(s)} ({', '.join(filter(None, (s.service, s.date[:10], s.link)))})"
+        for s in sources
+    )
     return f"\n\n{translations(language).gettext('Sources')}: {named}" if named else ""
 
 

@@ -90,7 +90,7 @@ class Answers:
         self, messages: list[dict[str, str]], language: str, files: tuple[Upload, ...]
     ) -> Answer:
         async with self._turns:
-            async with self._answering.answer(messages, Options(), files) as reply:
+            async with self._answering.answer(messages, Options(), files, language) as reply:
                 said = "".join([piece async for piece in reply])
                 cited = self.words.sources(reply.sources, language)
             # Within the turn: each chart is drawn in a process of its own.

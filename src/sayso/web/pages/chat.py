@@ -102,7 +102,8 @@ async def _answer(request: Request, question: str) -> dict[str, Any]:
     messages = [{"role": "user", "content": question}]
     caller = await admit(request)
     with caller.answering():
-        async with site_of(request).answering.answer(messages, Options()) as reply:
+        answering, language = site_of(request).answering, choose(request)
+        async with answering.answer(messages, Options(), language=language) as reply:
             text = "".join([piece async for piece in reply])
             sources = [(f"@{source.handle.removeprefix('@')}", source) for source in reply.sources]
             return {"parts": parts_of(text), "sources": sources, "release": reply.release}
