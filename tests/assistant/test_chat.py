@@ -1,5 +1,6 @@
 """What the assistant does with what a member writes; the model stands for itself elsewhere."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -146,22 +147,29 @@ def test_a_large_model_chooses_by_its_own_words_and_never_with_posts(large):
 def test_with_functions_of_its_own_a_client_leads(small):
     engine, tools = Noting(), ({"type": "function", "function": {"name": "f"}},)
     messages = [{"role": "user", "content": "When does the ferry Gerda leave?"}]
-    answer = Assistant(small, engine).answer(messages, Options(tools=tools))
+    answer = Assistant(small, engine).pass_on(messages, Options(tools=tools))
     list(answer.chunks)
     assert (engine.prompts, answer.sources) == ([messages], [])
 
 
 def no_ferries(text: str, kind: str) -> str | None:
-    return None if "ferry" in text.lower() or "model" in text else text
+    return None if re.search("(?i)ferry|model|honey", text) else text
 
 
-def test_the_operators_hook_sees_questions_and_answers(tmp_path):
+def test_the_operators_hook_sees_questions_and_answers(small, tmp_path):
     strict = community(tmp_path, safety=Safety(hook=f"{__name__}:no_ferries"))
     text, _, engine = ask(strict, "When does the ferry leave?")
     assert "do not allow" in text
     assert engine.prompts == []
     text, _, _ = ask(strict, "Write a haiku about granite quarries")
     assert text == "\n\n*The rest is withheld by this community's rules.*"
+    for told, some in ((small, True), (strict, False)):
+        sources = ask(told, "What happened in the harbour?")[1]
+        assert any("honey" in source.excerpt for source in sources) == some
+    passed = Assistant(strict, Noting()).pass_on
+    for words, end in (("When does the ferry leave?", "answer that."), ("Hello", "rules.*")):
+        told = passed([{"role": "user", "content": words}], Options()).chunks
+        assert "".join(chunk.text for chunk in told).endswith(end)
 
 
 def test_the_language_of_fixed_sentences(small):

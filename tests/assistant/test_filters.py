@@ -104,6 +104,26 @@ def test_the_hook_sees_sentences_and_ends_an_answer():
     assert fine[-1].finish_reason == "stop"
 
 
+def test_the_hook_sees_an_answer_that_breaks_off_and_calls_of_functions():
+    for text, shown_of_it in (("One boat", "ONE BOAT"), ("A gull", "[withheld]")):
+        assert shown(judged(iter([Chunk(text)]), no_gulls, "[withheld]")) == shown_of_it
+
+    def calling(*arguments):
+        for part in arguments:
+            yield Chunk("", tool_calls=({"index": 0, "function": {"arguments": part}},))
+        yield Chunk("", "tool_calls")
+
+    def as_it_is(text, kind):
+        return None if "gull" in text else text
+
+    fine = list(judged(calling('{"a": ', "1}"), as_it_is, "[withheld]"))
+    said = [call["function"]["arguments"] for chunk in fine for call in chunk.tool_calls]
+    assert ("".join(said), fine[-1].finish_reason) == ('{"a": 1}', "tool_calls")
+    held = list(judged(calling('{"a": "gu', 'll"}'), as_it_is, "[withheld]"))
+    assert (shown(held), held[-1].finish_reason) == ("[withheld]", "content_filter")
+    assert not any(chunk.tool_calls for chunk in held)
+
+
 def test_a_hook_that_fails_shows_nothing_more():
     def broken(text, kind):
         raise RuntimeError

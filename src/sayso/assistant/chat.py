@@ -1,6 +1,7 @@
 """The assistant: from what a member writes to an answer, with the posts it draws on."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -96,32 +97,56 @@ class Assistant:
 
         Args:
             messages: roles system, developer, user, assistant, tool.
-            options: how to generate; with functions in them the caller leads: nothing is added.
+            options: how to generate.
             uploads: files of the conversation (`sayso.assistant.uploads.Upload`).
             language: of the page or app, for messages too short to tell theirs.
 
         Raises:
             NotLoadedError: no release is being served.
         """
-        words = next(
-            (m.get("content") or "" for m in reversed(messages) if m["role"] == "user"), ""
-        )
+        words = _last_words(messages)
         spoken_language = "de" if is_german(words) or _speaks(words, language) == "de" else "en"
         asked = Asked(
             self.workspace, self.engine, messages, words, options, spoken_language, uploads
         )
-        if self._hook is not None and self._hook(words, "question") is None:
+        return self._allowed(asked, self._answer)
+
+    def pass_on(self, messages: list[Message], options: Options) -> Answer:
+        """Let the bare model answer: no posts, no abilities, but functions if it is brought any.
+
+        Args:
+            messages: as for `answer`; the caller leads, so nothing is added.
+            options: how to generate.
+
+        Raises:
+            NotLoadedError: no release is being served.
+        """
+        clean = [m | {"content": plain(m.get("content") or "")} for m in messages]
+        words = _last_words(clean)
+        language = "de" if _speaks(words, "") == "de" else "en"
+        asked = Asked(self.workspace, self.engine, clean, words, options, language)
+        return self._allowed(
+            asked,
+            lambda asked: Answer(
+                [], self.engine.release, self.engine.stream(asked.messages, asked.options)
+            ),
+        )
+
+    def _allowed(self, asked: Asked, answer: Callable[[Asked], Answer]) -> Answer:
+        """Answer as far as the operator's hook allows."""
+        hook = self._hook
+        if hook is None:
+            return answer(asked)
+        if hook(asked.words, "question") is None:
             return self._say(asked, "refused")
-        answer = self._answer(asked)
-        if self._hook is not None:
-            withheld = say(spoken_language, "withheld")
-            answer.chunks = judged(answer.chunks, self._hook, f"\n\n{withheld}")
-        return answer
+        made = answer(asked)
+        shown = [(source, hook(source.excerpt, "answer")) for source in made.sources]
+        made.sources = [structs.replace(s, excerpt=text) for s, text in shown if text is not None]
+        withheld = say(asked.language, "withheld")
+        made.chunks = judged(made.chunks, hook, f"\n\n{withheld}")
+        return made
 
     def _answer(self, asked: Asked) -> Answer:
-        if asked.options.tools:
-            chunks = self.engine.stream(asked.messages, asked.options)
-            return Answer([], self.engine.release, chunks)
         call = self._wanted(asked)
         return doing.carry_out(call, asked) if call is not None else self._from_posts(asked)
 
@@ -171,6 +196,10 @@ class Assistant:
     def _say(self, asked: Asked, phrase: str) -> Answer:
         text, release = say(asked.language, phrase), self.engine.release
         return Answer([], release, spoken([text], self.engine.count_tokens, release))
+
+
+def _last_words(messages: list[Message]) -> str:
+    return next((m.get("content") or "" for m in reversed(messages) if m["role"] == "user"), "")
 
 
 def _speaks(words: str, otherwise: str) -> str:

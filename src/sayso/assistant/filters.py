@@ -8,7 +8,7 @@ import importlib
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
 
@@ -87,7 +87,8 @@ def masked(chunks: Iterator[Chunk], language: str, keep: str) -> Iterator[Chunk]
 def _settled(held: str) -> int:
     """Return how much of a text cannot become part of an identifier any more."""
     if len(held) > LONGEST_HELD:
-        return held.rfind(" ") + 1 or len(held)
+        # Not within a fence: half of one would not be known for what it is.
+        return held.rfind(" ") + 1 or len(held.rstrip("`")) or len(held)
     # Between two plain words nothing goes on; one plain word may: 'name (at) host (dot) example'.
     plain = [(not _SUSPECT.search(word[0]), word.end()) for word in _WORD.finditer(held)]
     ends = [end for (one, end), (other, _) in pairwise(plain) if one and other]
@@ -128,25 +129,37 @@ def judged(chunks: Iterator[Chunk], hook: Hook, withheld: str) -> Iterator[Chunk
         hook: the operator's; if it fails, nothing more is shown.
         withheld: said instead of the rest.
     """
-    held = ""
+    held, calls, release = "", list[dict[str, Any]](), ""
+
+    def allowed(end: int) -> str | None:
+        nonlocal held
+        part, held = held[:end], held[end:]
+        return hook(part, "answer") if part else ""
+
     try:
         for chunk in chunks:
             held += chunk.text
+            calls += chunk.tool_calls
+            release = chunk.release or release
             whole = _SENTENCE.match(held)
-            end = len(held) if chunk.finish_reason else whole.end() if whole else 0
-            if not end:
-                yield structs.replace(chunk, text="")
-                continue
-            shown, held = hook(held[:end], "answer"), held[end:]
-            if shown is None:
-                yield Chunk(withheld, finish_reason="content_filter", release=chunk.release)
+            shown = allowed(len(held) if chunk.finish_reason else whole.end() if whole else 0)
+            if shown is None or (chunk.finish_reason and not _may_call(calls, hook)):
+                yield Chunk(withheld, finish_reason="content_filter", release=release)
                 return
-            if chunk.finish_reason and shown:
-                yield Chunk(shown, release=chunk.release)
+            if chunk.finish_reason and (shown or calls):
+                yield Chunk(shown, release=release, tool_calls=tuple(calls))
                 shown = ""
-            yield structs.replace(chunk, text=shown)
+            yield structs.replace(chunk, text=shown, tool_calls=())
+        if held:  # it broke off
+            yield Chunk(withheld if (shown := allowed(len(held))) is None else shown)
     finally:
         _close(chunks)
+
+
+def _may_call(calls: list[dict[str, Any]], hook: Hook) -> bool:
+    """Whether calls of functions may be shown: as a whole, for half of their arguments is none."""
+    said = "".join(call.get("function", {}).get("arguments") or "" for call in calls)
+    return not said or hook(said, "answer") == said
 
 
 def _close(chunks: Iterator[Chunk]) -> None:
