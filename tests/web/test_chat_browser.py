@@ -31,6 +31,12 @@ SPEC = {
     "encoding": {"x": {"field": "month"}, "y": {"field": "half", "type": "quantitative"}},
 }
 CHART = f"```vega-lite\n{json.dumps(SPEC)}\n```"
+# Writes into the field of the question, sends the form, and adds a button of its own to it.
+BOUND = [
+    {"name": "a", "expr": "width ? '/run' : ''", "bind": {"element": "#question"}},
+    {"name": "b", "expr": "width ? a : ''", "bind": {"element": "#ask", "event": "submit"}},
+    {"name": "c", "value": 0, "bind": {"input": "submit", "formaction": "/object"}},
+]
 PYTHON = "def rides(path: str) -> int:\n    return 42  # one a line"
 
 # A file that is dropped or pasted.
@@ -199,10 +205,12 @@ def test_hostile_answers_and_posts_stay_text(page: Page, site: Running) -> None:
         '```vega-lite\n{"data":{"values":[{"u":"https://evil.example"}]},"mark":"point",',
         '"encoding":{"href":{"field":"u"}}}\n```\n\n```vega-lite\n{"data":{"sequence":',
         '{"start":0,"stop":1e9}},"mark":"bar"}\n```\n\n```vega-lite\nno\n```\n',
+        f"```vega-lite\n{json.dumps(SPEC | {'params': BOUND})}\n```\n\n",
         "> " * 500 + "deep\n\n" + "*a **b " * 3000,
     ]
     words = ask(page, hostile)
-    expect(words.get_by_text("This chart cannot be drawn here.")).to_have_count(4)
+    expect(words.get_by_text("This chart cannot be drawn here.")).to_have_count(5)
+    assert len(site.assistant.asked) == 1
     assert words.locator("img, script, iframe, svg, object, form, style").count() == 0
     links = words.locator("a").evaluate_all("all => all.map((a) => a.href)")
     assert links == [f"{page.url[:5]}//evil.example/x", "https://evil.example/x.png"]

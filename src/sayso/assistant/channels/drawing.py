@@ -25,7 +25,7 @@ MEMORY_MB: Final = 1024
 Draw = Callable[[dict[str, Any]], bytes]
 # As the page's script refuses them (static/chat/charts.js).
 _REFUSED: Final = frozenset(
-    {"url", "href", "sequence", "graticule", "sphere", "keyvals", "usermeta", "bind"}
+    {"url", "href", "sequence", "graticule", "sphere", "keyvals", "usermeta"}
 )
 _MIB: Final = 1024 * 1024
 _ADDRESSES_MB: Final = 1024 * 1024  # V8 sets aside far more than it uses; what it uses is watched

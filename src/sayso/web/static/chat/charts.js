@@ -46,7 +46,9 @@ export async function draw(figure, text) {
 function check(part) {
   if (part === null || typeof part !== "object") return;
   for (const [key, value] of Object.entries(part)) {
-    if (REFUSED.has(key) && !Array.isArray(part)) throw new Error(`not drawn here: ${key}`);
+    // A parameter bound to an element could write into the page's fields, and press its buttons.
+    const refused = REFUSED.has(key) || (key === "bind" && typeof value === "object");
+    if (refused && !Array.isArray(part)) throw new Error(`not drawn here: ${key}`);
     if (key !== "values") check(value);
   }
 }
