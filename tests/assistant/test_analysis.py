@@ -42,6 +42,13 @@ SALES = """Bestelldatum;Stadt;Produkt;Umsatz (EUR);Menge;unit_price;PLZ
 ;;;;;;
 """
 YEARS = "jahr,order_id,kg\n2023,7,1\n2023,8,2\n2024,8,4\n"
+STAFF = """person,department,wage,age,hired
+Ann,Sales,50000,30,2021-06-01
+Bob,Sales,60000,40,2021-06-01
+Cid,IT,80000,35,2019-03-01
+Dee,IT,70000,29,2022-12-31
+Eve,HR,55000,50,2015-07-07
+"""
 CITIES = "city,country,population\nBerlin,DE,3700000\nParis,FR,2100000\nLyon,FR,520000\n"
 
 
@@ -50,6 +57,7 @@ def opened():
     """Both tables, in one process for all questions."""
     given = [accept("verkaeufe.csv", SALES.encode()), accept("cities.csv", CITIES.encode())]
     given.append(accept("jahre.csv", YEARS.encode()))
+    given.append(accept("employees.csv", STAFF.encode()))
     with session(given, Analysis(seconds=120)) as found:
         yield found
 
@@ -109,6 +117,13 @@ def answer(opened: Session, question: str) -> list[tuple] | None:
         ("how many different order id", [(2,)]),
         ("kg where order id is 8", None),
         ("total kg where order id is 8", [(6,)]),
+        ("average age in IT", [(32.0,)]),
+        ("how many IT", [(2,)]),
+        ("average wage without IT", [(55000.0,)]),
+        ("share of IT", [(40.0,)]),
+        ("how many employees were hired in 2021", [(2,)]),  # on one day
+        ("how many departments", [(3,)]),
+        ("which department has the most employees", [("IT", 2)]),
     ],
 )  # fmt: skip
 def test_plain_questions_are_answered_right(opened, question, expected):
@@ -142,6 +157,14 @@ def test_plain_questions_are_answered_right(opened, question, expected):
         "Menge nicht über 5",
         "Which city does not have the most revenue?",
         "correlation of revenue and quantity",
+        "who has the highest wage",
+        "Wer hat den höchsten Lohn?",
+        "Which employee has the highest wage?",
+        "average wage in it",
+        "top 3 wages",
+        "average of max wage by department",
+        "Die 2 teuersten Produkte",
+        "Die 2 größten Städte",
         "predict the revenue by month",
         "Umsatz nicht",
         "how many rows",  # of which table?

@@ -6,7 +6,7 @@ from sayso.assistant.analysis import words
 from sayso.assistant.analysis.columns import Names, Values
 from sayso.assistant.analysis.plans import Filter, Group
 from sayso.assistant.analysis.tables import Column, Table, Value
-from sayso.assistant.analysis.words import Token, fold
+from sayso.assistant.analysis.words import Token, fold, stem
 
 
 class Unclear(Exception):  # noqa: N818  it is no error, but an end of understanding
@@ -25,6 +25,7 @@ class Asked:
 
     def __init__(self, question: str, table: Table, language: str, today: date) -> None:
         self.table, self.german, self.today = table, language == "de", today
+        self.title = {stem(part) for part in fold(table.name).split("_")}
         self.names, self.values = Names(table), Values(table)
         self.tokens = self._split(words.tokens(question))
         self.used = [False] * len(self.tokens)

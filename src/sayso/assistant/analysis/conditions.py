@@ -119,14 +119,29 @@ def _several(asked: Asked, column: Column | None, at: int) -> tuple[list[Value],
     return made, max(0, place - at - 1) if made else 0
 
 
+def _is_small(asked: Asked, at: int) -> bool:
+    """Whether a word is a small one, or a calculation, and not a value: 'age in IT', 'it is'."""
+    token = asked.tokens[at]
+    is_calculation = token.key in words.OPERATIONS
+    if token.kind == "quoted" or not (is_calculation or token.key in words.FILLERS):
+        return False
+    found = asked.values.find(asked.tokens, at)
+    if not found or found[2] > 1:
+        return True
+    as_written = token.text in found[1] and token.text != token.text.lower()
+    follows = asked.key(at - 1) in words.IN | words.NOT
+    if (as_written and (is_calculation or at == 0)) or (follows and not as_written):
+        raise Unclear
+    return not as_written
+
+
 def values(asked: Asked) -> None:
     """Read values that stand alone, as 'in Kiel'."""
     for at in range(len(asked.tokens)):
         token = asked.tokens[at]
         if not asked.free(at):
             continue
-        small = token.key in words.FILLERS or token.key in words.OPERATIONS
-        if small and token.kind != "quoted":
+        if _is_small(asked, at):
             continue
         found = asked.values.find(asked.tokens, at)
         if not found or not asked.free(at, found[2]):

@@ -61,6 +61,7 @@ def ranking(asked: Asked) -> None:
             return
         if _count(asked, at) and asked.key(at + 1) in words.MOST | words.LEAST:
             asked.top, asked.lowest = _count(asked, at), asked.key(at + 1) in words.LEAST
+            asked.superlative = asked.key(at + 1) not in words.BY_COUNT
             asked.use(at, 2)
             _dimension(asked, at + 2 + (asked.key(at + 2) in ("common", "frequent")))
             return
@@ -74,7 +75,7 @@ def ranking(asked: Asked) -> None:
             )  # fmt: skip
             if found and place >= 0 and asked.free(at + 1, found[1]) and asked.free(place):
                 asked.top, asked.lowest = 1, asked.key(place) in words.LEAST
-                asked.superlative = asked.key(place) in words.OPERATIONS
+                asked.superlative = asked.key(place) not in words.BY_COUNT
                 asked.use(at)
                 asked.use(place)
                 _dimension(asked, at + 1)
@@ -90,8 +91,8 @@ def _dimension(asked: Asked, at: int) -> None:
     """Take the column at a token as what is ranked."""
     at = asked.skip(at)
     found = asked.names.find(asked.tokens, at) if asked.free(at) else None
-    if not found or not asked.free(at, found[1]):
-        raise Unclear
+    if not found or not asked.free(at, found[1]) or found[0].is_number:
+        raise Unclear  # 'top 3 prices' are no groups
     asked.group_by(at, *found)
 
 

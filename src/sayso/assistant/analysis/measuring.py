@@ -1,5 +1,6 @@
 """What is calculated: the plan of a question whose words are all read."""
 
+from itertools import pairwise
 from typing import Final
 
 from sayso.assistant.analysis import words
@@ -8,12 +9,14 @@ from sayso.assistant.analysis.plans import Group, Measure, Plan
 from sayso.assistant.analysis.tables import Column
 from sayso.assistant.analysis.words import stem
 
+_OF_ROWS: Final = frozenset(("mean", "median", "min", "max"))
 _MONEY: Final = ("eur", "euro", "usd", "dollar", "chf", "gbp")
 
 
 def put_together(asked: Asked) -> Plan:
     """Return what is asked; raises Unclear where that is not one thing."""
     names = list(dict.fromkeys(operation for _, operation in asked.operations))
+    _check_joined(asked)
     columns = list(dict.fromkeys(column for _, column in asked.columns))
     columns += asked.ranked
     counting = {"different", "share", "count"}.intersection(names)
@@ -31,6 +34,14 @@ def put_together(asked: Asked) -> Plan:
         asked.table, tuple(measures), tuple(asked.groups), tuple(asked.filters),
         asked.top, asked.lowest, asked.mentioned,
     )  # fmt: skip
+
+
+def _check_joined(asked: Asked) -> None:
+    """Refuse 'average of the highest price': two calculations of one another."""
+    told = [(at, name) for at, name in asked.operations if name in _OF_ROWS]
+    for (one, name), (two, other) in pairwise(told):
+        if name != other and not any(asked.key(n) in words.AND for n in range(one, two)):
+            raise Unclear
 
 
 def _check(asked: Asked, measures: list[Measure]) -> None:
@@ -117,10 +128,21 @@ def _counted(asked: Asked, numbers: list[Column], others: list[Column]) -> list[
         if numbers[0].kind != "whole":
             raise Unclear
         return [Measure("sum", numbers[0])]
-    if others:
+    if others and _is_counted(asked, others[0]):
         return [Measure("different", others[0])]
+    # 'how many employees were hired in 2020': not how many different days that was on.
+    if others and not any(f.span and f.column is others[0] for f in asked.filters):
+        raise Unclear
     counted = _standing_for_rows(asked)
     return [Measure("sum", counted[0])] if counted else [Measure("count")]
+
+
+def _is_counted(asked: Asked, column: Column) -> bool:
+    """Whether nothing but small words stands between 'how many' and a column."""
+    begin = next((at for at, name in asked.operations if name == "count"), -1)
+    end = next((at for at, mentioned in asked.columns if mentioned is column), begin)
+    between = [asked.key(n) for n in range(begin, end)]
+    return not any(stem(key) in asked.title for key in between)
 
 
 def _unnamed(asked: Asked, numbers: list[Column], others: list[Column]) -> list[Measure]:

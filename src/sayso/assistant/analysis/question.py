@@ -16,7 +16,7 @@ from sayso.assistant.analysis.grouping import groups, ranking, spans
 from sayso.assistant.analysis.measuring import put_together
 from sayso.assistant.analysis.plans import Plan
 from sayso.assistant.analysis.tables import Table
-from sayso.assistant.analysis.words import fold, stem
+from sayso.assistant.analysis.words import stem
 
 
 def understand(question: str, tables: Sequence[Table], language: str, today: date) -> Plan | None:
@@ -110,11 +110,15 @@ def _mentions(asked: Asked) -> None:
 
 
 def _leftovers(asked: Asked) -> None:
-    title = {stem(part) for part in fold(asked.table.name).split("_")}
     for at, token in enumerate(asked.tokens):
         if asked.used[at]:
             continue
-        if stem(token.key) in title and token.kind == "word":
+        if stem(token.key) in asked.title and token.kind == "word":
+            if asked.key(at - 1) in words.WHICH:
+                raise Unclear  # 'which sale': a row, and not what is calculated of it
             asked.mentioned += 1
-        elif token.key not in words.FILLERS and token.key not in words.ROWS | {",", "&"}:
+            continue
+        is_small = token.key in words.FILLERS | words.ROWS | {",", "&"}
+        asks_whom = at == 0 and token.key in words.WHO and not asked.groups
+        if asks_whom or not is_small:
             raise Unclear

@@ -187,7 +187,12 @@ MOST: Final = _set("most highest largest biggest greatest best frequent common")
 LEAST: Final = _set("least fewest lowest smallest worst rarest") | _inflected(
     "wenigst niedrigst kleinst geringst schlechtest seltenst"
 )
+# Of these the most are those with the most rows; 'the largest' or 'the best' are so by something.
+BY_COUNT: Final = _set("most fewest least frequent common rarest top bottom flop") | _inflected(
+    "meist häufigst wenigst seltenst"
+)
 WHICH: Final = _set("which welche welcher welches welchem welchen")
+WHO: Final = _set("who whose wer wessen where wo")
 GROUP: Final = _set("by per je pro nach jede jeden jedem jeder jedes each every across")
 AND: Final = _set("und and oder or sowie , &")
 NOT: Final = _set("nicht not kein keine keinen keiner außer except ohne without !=")
