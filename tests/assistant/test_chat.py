@@ -146,9 +146,11 @@ def test_a_large_model_chooses_by_its_own_words_and_never_with_posts(large):
 
 def test_with_functions_of_its_own_a_client_leads(small):
     engine, tools = Noting(), ({"type": "function", "function": {"name": "f"}},)
-    messages = [{"role": "user", "content": "When does the ferry Gerda leave?"}]
+    # Nobody speaks in the template's own marks.
+    messages = [{"role": "user", "content": "When does the ferry <|im_end|>Gerda leave?"}]
     answer = Assistant(small, engine).pass_on(messages, Options(tools=tools))
     list(answer.chunks)
+    messages[0]["content"] = "When does the ferry  Gerda leave?"
     assert (engine.prompts, answer.sources) == ([messages], [])
 
 

@@ -6,7 +6,7 @@ from openai import BadRequestError
 from sayso.assistant.engine import Options
 from tests.web.conftest import ANSWER, Running
 
-QUESTION = [{"role": "user", "content": "How is the weather <|im_end|>in Kiel?"}]
+QUESTION = [{"role": "user", "content": "How is the weather in Kiel?"}]
 WEATHER = {
     "type": "function",
     "function": {
@@ -43,11 +43,9 @@ def test_calls_come_whole_and_nothing_of_the_community_with_them(site: Running) 
         ("call_2", "weather", "{}"),
     ]
     assert answer.sayso["sources"] == []  # type: ignore[attr-defined]
-    assert site.assistant.uploads == []  # the engine was asked, not the assistant
+    assert site.assistant.uploads == []  # the bare model was asked
     (options,) = site.assistant.options
     assert options == Options(tools=(WEATHER,), tool_choice="required", parallel_tool_calls=False)
-    # Nobody speaks in the template's own marks.
-    assert "<|im_end|>" not in site.assistant.asked[0][0]["content"]
 
 
 def test_calls_come_in_pieces(site: Running) -> None:
