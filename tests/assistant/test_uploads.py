@@ -1,11 +1,12 @@
 """What files are taken as, and what is refused."""
 
+import contextlib
 import io
 import zipfile
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sayso.assistant import uploads
@@ -157,6 +158,16 @@ def test_a_header_that_lies_about_its_size_is_found_out():
     while (at := data.find(size)) >= 0:
         data[at : at + 4] = (10_000).to_bytes(4, "little")
     with pytest.raises(InputError):
+        accept("a.xlsx", bytes(data))
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4))
+@example([(0.044, 255)])
+def test_a_workbook_with_wrong_bytes_is_taken_or_refused(changes):
+    data = bytearray(workbook({"xl/sheet.xml": bytes(range(256)) * 2}))
+    for place, byte in changes:
+        data[int(place * len(data))] = byte
+    with contextlib.suppress(InputError):
         accept("a.xlsx", bytes(data))
 
 

@@ -106,12 +106,12 @@ class Talks:
     """
 
     def __init__(self, minutes: float) -> None:
-        self._seconds = 60 * minutes
+        self.seconds = 60 * minutes
         self._talks: OrderedDict[str, deque[_Turn]] = OrderedDict()
 
     def messages(self, talk: str) -> list[dict[str, str]]:
         """Return what was said, oldest first, as `role` and `content`."""
-        self._let_go()
+        self.let_go()
         return [
             {"role": role, "content": content}
             for turn in self._talks.get(talk, ())
@@ -120,12 +120,12 @@ class Talks:
 
     def add(self, talk: str, message: str, question: str, answer: str) -> None:
         """Remember a question (the message of this id) and its answer."""
-        if not self._seconds:
+        if not self.seconds:
             return
         turns = self._talks.setdefault(talk, deque(maxlen=MOST_TURNS))
         turns.append(_Turn(message, time.monotonic(), question, answer))
         self._talks.move_to_end(talk)
-        self._let_go()
+        self.let_go()
 
     def forget(self, talk: str) -> None:
         """Forget a talk."""
@@ -137,10 +137,11 @@ class Talks:
             for turn in [turn for turn in turns if turn.id == message]:
                 turns.remove(turn)
 
-    def _let_go(self) -> None:
-        since = time.monotonic() - self._seconds
+    def let_go(self) -> None:
+        """Forget what is older than may be remembered."""
+        since = time.monotonic() - self.seconds
         for talk, turns in list(self._talks.items()):
-            while turns and turns[0].at < since:
+            while turns and turns[0].at <= since:
                 turns.popleft()
             if not turns or len(self._talks) > MOST_TALKS:
                 del self._talks[talk]

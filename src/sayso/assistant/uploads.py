@@ -7,7 +7,9 @@ their words and names reach no error. What they hold is read in a process of its
 import io
 import json
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -58,6 +60,17 @@ _UNWANTED: Final = re.compile(
 )
 _RELATION: Final = re.compile(rb"<(?:\w+:)?Relationship\b(?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*>")
 _MOST_MEMBERS: Final = 2000
+# What zipfile lets through when bytes are not what their places say.
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+)
 
 
 class Upload(Struct, frozen=True):
@@ -183,7 +196,7 @@ def _check_packed(data: bytes, limits: Uploads) -> None:
                     raise InputError(
                         "the workbook draws on other files or the web", "save its values alone"
                     )
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError("the workbook is damaged or locked", "save it anew as XLSX") from error
 
 

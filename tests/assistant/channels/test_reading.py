@@ -96,6 +96,28 @@ def test_any_shape_is_read_as_messages_or_as_nothing(first, second, third):
         msgspec.convert(msgspec.to_builtins(message), Inbound)  # every field is of its type
 
 
+def test_another_persons_contact_is_not_answered():
+    value = WHOLE["entry"][0]["changes"][0]["value"]
+    contacts = [{"wa_id": "49152", "user_id": "US.49152"}]
+    body = replaced(WHOLE, ("entry", 0, "changes", 0, "value"), value | {"contacts": contacts})
+    (message,) = read(whatsapp, WHATSAPP, body)
+    assert (message.sender, message.thread) == ("49151", "49151")
+
+
+@pytest.mark.parametrize("number", [10**400, 10**18, -1, True, "nan", "1e400"])
+def test_a_moment_that_is_none_is_no_error(number):
+    read(messenger, PAGE, replaced(PAGED, ("entry", 0, "messaging", 0, "timestamp"), number))
+    read(telegram, BOT, replaced(UPDATE, ("message", "date"), number))
+
+
+def test_only_topics_are_threads_of_their_own():
+    reply = UPDATE["message"] | {"message_thread_id": 5}
+    (message,) = read(telegram, BOT, {"message": reply})
+    assert message.thread == "7"
+    (message,) = read(telegram, BOT, {"message": reply | {"is_topic_message": True}})
+    assert message.thread == "7:5"
+
+
 def test_what_is_whole_is_read():
     for module, account, body in (
         (whatsapp, WHATSAPP, WHOLE), (messenger, PAGE, PAGED), (telegram, BOT, UPDATE)

@@ -101,6 +101,9 @@ def test_names_in_an_answer_call_nobody_and_links_stay_whole():
     for said in ("@member-1@net", r"\@member-1", "&#64;member-1", "**@**member-1", "(@member-1)"):
         text = rich.read(said, spelled_links=True).without_calls().text
         assert not re.search(r"(?<![=/\w])@\w", text), said
+    for said in ("x²@member-1", "ö@member-1", "Ⅷ@member-1", "/@member-1", "https://x,@member-1"):
+        text = rich.read(said, spelled_links=True).without_calls().text
+        assert not re.search(r"@\w", text), said
     link = "[a](https://x.example/@name?q=@b) mail@x.example"
     assert (
         "https://x.example/@name?q=@b" in rich.read(link, spelled_links=True).without_calls().text
@@ -173,6 +176,11 @@ def test_pieces_with_their_signs_fit_and_are_whole(parts):
     written = [piece.wrapped(whatsapp.SIGNS) for piece in found]
     assert all(0 < len(text) <= 60 and text.count("```") % 2 == 0 for text in written)
     assert "".join("".join(p.text.split()) for p in found) == "".join(said.text.split())
+
+
+def test_no_cell_makes_a_table_endless():
+    table = "\n".join(["|a|b|", "|---|---|", f"|{'x' * 5000}|1|", *["|y|2|"] * 300])
+    assert len(rich.read(table, spelled_links=True).text) < 25_000
 
 
 def test_it_is_cut_where_a_reader_would_pause():

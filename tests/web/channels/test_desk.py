@@ -61,6 +61,13 @@ def test_a_talk_is_remembered_by_itself_and_forgotten_on_request(remembering):
     assert messages("Fourth?") == ["Fourth?"]
 
 
+def test_no_two_talks_have_one_name(remembering):
+    for thread, sender in (("a\nb", "c"), ("a", "b\nc")):
+        assert remembering.app(text="Who?", thread=thread, sender=sender).status_code == 200
+        poll(lambda: remembering.desk.is_idle)
+        assert [m["content"] for m in remembering.assistant.asked[-1]] == ["Who?"]
+
+
 def test_what_is_taken_back_is_forgotten(remembering):
     remembering.whatsapp(text("Secret?", id="r1"))
     poll(lambda: remembering.desk.is_idle)
@@ -148,6 +155,15 @@ def moment():
     from datetime import UTC, datetime
 
     return datetime.now(UTC)
+
+
+def test_talks_are_let_go_though_nobody_writes(make, platform):
+    with running_with(make(remember=0.02), Known(), platform) as made:
+        made.app(text=MARKER)
+        kept = made.desk._talks._talks
+        poll(lambda: made.desk.is_idle)
+        assert len(kept) == 1
+        poll(lambda: not kept)
 
 
 def test_talks_end_by_themselves():

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import re
 from typing import Any
 
 import msgspec
@@ -112,6 +113,14 @@ def test_a_long_answer_is_a_thread_and_pictures_have_descriptions(community):
     assert ["media_ids[]" in reply for reply in replies] == [*[False] * (len(replies) - 1), True]
     (media,) = community.platform.of("/media")
     assert media["description"] == "A ferry" and media["file"][1].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+def test_no_name_begins_where_an_answer_is_cut(community, before):
+    community.assistant.pieces = [before + "a@b" * 300]
+    for reply in asked(community):
+        said = reply["status"].removeprefix("@member-1@net ")
+        assert not re.search(r"(?<![=/A-Za-z0-9_])@\w", said)
 
 
 def test_no_question_floods_a_timeline(community):

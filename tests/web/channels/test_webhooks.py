@@ -161,7 +161,8 @@ def test_what_asks_nothing_is_not_answered(community):
 def test_in_a_group_it_answers_who_calls_it(community):
     said = "🚢 @harbour_bot When does the ferry leave?"
     called = [{"type": "mention", "offset": 3, "length": 12}]
-    community.telegram(tg(said, chat=-9, kind="supergroup", entities=called, message_thread_id=3))
+    topic = {"message_thread_id": 3, "is_topic_message": True}
+    community.telegram(tg(said, chat=-9, kind="supergroup", entities=called, **topic))
     community.telegram(
         tg(
             "And on Sundays?",

@@ -145,7 +145,12 @@ class Api:
             InputError: it is elsewhere, or longer.
             SaysoError: it cannot be had.
         """
-        parts, own = urlsplit(address), urlsplit(self._base)
+        own = urlsplit(self._base)
+        try:
+            parts = urlsplit(address)
+            httpx2.URL(address)  # the two read addresses differently
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise InputError("a platform told an address that is none") from error
         is_own = (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
         if not is_own and (parts.scheme != "https" or parts.netloc not in hosts):
             raise InputError("a platform told an address that is not its own")

@@ -128,7 +128,7 @@ class Mastodon:
             access_token=account.token,
             api_base_url=account.url,
             version_check_mode="none",
-            ratelimit_method="wait",
+            ratelimit_method="throw",  # waiting would take up to half an hour
             request_timeout=TIMEOUT_SECONDS,
         )
         self._own = ""
@@ -171,7 +171,9 @@ class Mastodon:
         # A warning counts, too; a long one must not leave room for single letters only.
         warning = to.warning[: self._account.longest // 4]
         room = max(self._account.longest - len(call) - len(warning), self._account.longest // 4)
-        parts = [piece.text for piece in pieces(said, room - 2, _characters)] or [""]
+        cuts = pieces(said, room - 3, _characters)
+        # Once more: where it was cut a name may begin.
+        parts = [piece.without_calls().text for piece in cuts] or [""]
         if len(parts) > MOST_REPLIES:
             parts = [*parts[: MOST_REPLIES - 1], f"{parts[MOST_REPLIES - 1]} …"]
         try:

@@ -97,7 +97,8 @@ def _event(event: dict[str, Any], account: Account) -> Iterator[Inbound]:
 
 
 def _moment(milliseconds: Any) -> datetime | None:
-    return meta.moment(milliseconds / 1000) if isinstance(milliseconds, int | float) else None
+    is_number = isinstance(milliseconds, int | float) and milliseconds < 1000 * meta.LONGEST_TIME
+    return meta.moment(milliseconds / 1000) if is_number else None
 
 
 class Messenger:

@@ -85,7 +85,7 @@ def moment(seconds: Any) -> datetime | None:
     try:
         number = float(seconds)
         return datetime.fromtimestamp(number, UTC) if 0 <= number < LONGEST_TIME else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

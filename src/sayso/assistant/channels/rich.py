@@ -12,8 +12,13 @@ from msgspec import Struct
 
 Kind = Literal["bold", "italic", "strike", "code", "pre", "link"]
 SCHEMES: Final = ("https://", "http://", "mailto:")
+WIDEST: Final = 40  # characters of a column of a table that shorter cells are filled up to
 WORD_JOINER: Final = "\u2060"  # invisible, and no part of a name
-_CALL: Final = re.compile(r"(?<![=/\w])@(?=\w)")  # as Mastodon recognises one
+# What Mastodon or Telegram takes for a call, and more; a name within an address is none. Letters of
+# other alphabets, and signs such as ², do not keep a name from being one everywhere.
+_CALL: Final = re.compile(
+    r"https?://(?:[^\s@]*[=/A-Za-z0-9_]@)+|(?<![A-Za-z0-9_])(?P<call>@)(?=\w)", re.IGNORECASE
+)
 _INLINE: Final[dict[str, Kind]] = {"strong": "bold", "em": "italic", "s": "strike"}
 # HTML is text like other text: nothing that a post says becomes markup.
 _PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -48,7 +53,7 @@ class Rich(Struct, frozen=True):
 
     def without_calls(self) -> "Rich":
         """Return it so that the names in it call nobody of that name."""
-        places = [found.end() for found in _CALL.finditer(self.text)]
+        places = [found.end() for found in _CALL.finditer(self.text) if found["call"]]
         marks = (
             Mark(
                 m.start + bisect_left(places, m.start),
@@ -58,7 +63,8 @@ class Rich(Struct, frozen=True):
             )
             for m in self.marks
         )
-        return Rich(_CALL.sub(f"@{WORD_JOINER}", self.text), tuple(marks))
+        calm = _CALL.sub(lambda m: f"@{WORD_JOINER}" if m["call"] else m[0], self.text)
+        return Rich(calm, tuple(marks))
 
     def wrapped(self, signs: dict[Kind, tuple[str, str]]) -> str:
         """Return the text with signs before and after what is marked; other marks are left out."""
@@ -216,7 +222,7 @@ def _table(node: SyntaxTreeNode) -> str:
     rows = [
         [_words(cell) for cell in row.children] for part in node.children for row in part.children
     ]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
     lines = (
         " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows

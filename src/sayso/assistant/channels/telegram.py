@@ -94,7 +94,8 @@ def of_update(update: Mapping[str, Any], account: Account) -> Iterator[Inbound]:
             continue  # somebody joined, a title changed
         name = f"{place}:{number}"
         edited = kind == "edited_message"
-        topic = message.get("message_thread_id")
+        # Replies in groups without topics have one, too, but nothing can be sent there.
+        topic = message.get("message_thread_id") if message.get("is_topic_message") else None
         yield Inbound(
             channel=NAME,
             thread=f"{place}:{topic}" if isinstance(topic, int) else str(place),
@@ -199,7 +200,9 @@ class Telegram:
         place = _place(outbound.thread)
         asked = int(outbound.to.about.rpartition(":")[2])
         answers = {"message_id": asked, "allow_sending_without_reply": True}
-        for piece in pieces(said, LONGEST_TEXT, lambda part: units(part.text)):
+        cuts = pieces(said, LONGEST_TEXT - 1, lambda part: units(part.text))
+        # Once more: where it was cut a name may begin.
+        for piece in [cut.without_calls() for cut in cuts]:
             body = {
                 **place,
                 "text": piece.text,

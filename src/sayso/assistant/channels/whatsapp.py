@@ -75,7 +75,9 @@ def _messages(value: dict[str, Any]) -> Iterator[Inbound]:
     for message in objects(value.get("messages")):
         number = text(message.get("from"))
         by_number = (c for c in contacts if text(c.get("wa_id")) == number)
-        contact = next(by_number, contacts[0] if len(contacts) == 1 else {})
+        # Another's contact would send the answer to another.
+        alone = contacts[0] if len(contacts) == 1 and not number else {}
+        contact = next(by_number, alone)
         # The id that stays when the number changes; some have no number that we are told.
         sender = text(message.get("from_user_id")) or text(contact.get("user_id")) or number
         name, at = text(message.get("id")), meta.moment(message.get("timestamp"))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+import msgspec
 from anyio import CancelScope
 
 from sayso.assistant.channels.api import LateError
@@ -210,6 +211,8 @@ class Desk:
         if answer.said:
             about = self._key("message", message, message.about)
             self._talks.add(talk, about, message.text, answer.said)
+            # Let go in time, even if nobody writes any more.
+            asyncio.get_running_loop().call_later(self._talks.seconds, self._talks.let_go)
 
     async def _say_once(self, message: Inbound, text: str) -> None:
         # Who sends ten pictures gets no ten answers.
@@ -232,7 +235,8 @@ class Desk:
     def _talk(self, message: Inbound) -> str:
         # What somebody says in a group, or in private, is a talk of its own.
         parts = (message.thread, message.sender, message.visibility)
-        return self._key("talk", message, "\n".join(parts))
+        # As JSON: joined otherwise, two talks could have one name.
+        return self._key("talk", message, msgspec.json.encode(parts).decode())
 
     def _key(self, kind: str, message: Inbound, name: str) -> str:
         return self._pseudonyms.name(f"ch-{kind}", f"{message.channel}\n{name}")

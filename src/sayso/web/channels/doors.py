@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from msgspec import Struct
 
 from sayso.assistant.channels import messenger, telegram, webhook, whatsapp
@@ -40,6 +40,8 @@ class Threaded:
 
     def __init__(self, blocking: Mastodon) -> None:
         self.blocking = blocking
+        # Of its own: an instance that takes long takes no threads from the pages.
+        self._threads = CapacityLimiter(2)
 
     async def close(self) -> None:
         """Do nothing: there are no connections to let go of."""
@@ -57,7 +59,7 @@ class Threaded:
 
     async def send(self, outbound: Outbound) -> None:
         """Send an answer."""
-        await to_thread.run_sync(self.blocking.send, outbound)
+        await to_thread.run_sync(self.blocking.send, outbound, limiter=self._threads)
 
 
 def telegram_account(workspace: Workspace) -> telegram.Account:

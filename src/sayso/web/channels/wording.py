@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sayso.assistant.markdown import in_line
 from sayso.assistant.retrieval import Source
 from sayso.web.languages import LANGUAGES, translations
 
@@ -99,10 +100,8 @@ class Words:
 
 
 def _named(source: Source) -> str:
-    said = f"@{source.handle.removeprefix('@')} ({source.service}, {source.date[:10]})"
-    for sign in "\\`*_[]<>":  # names are no markup
-        said = said.replace(sign, f"\\{sign}")
-    return f"{said} <{source.id}>" if _is_address(source.id) else said
+    said = in_line(f"@{source.handle.removeprefix('@')} ({source.service}, {source.date[:10]})")
+    return f"{said} <{source.link}>" if _is_address(source.link) else said
 
 
 def _is_address(name: str) -> bool:
