@@ -1,6 +1,7 @@
 """'What did I miss?' over the sample community."""
 
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 import polars as pl
 import pytest
@@ -72,6 +73,28 @@ def test_what_others_cannot_write_into_a_summary():
     source = summary.Source("1", "@a", "s", "2026-01-01", "[x](javascript:1) `c` <b> # h", "en")
     line = summary.markdown(summary.Digest(1, 1, [source]), "en", "week", "").splitlines()[-1]
     assert "\\[x](javascript:1) \\`c\\` \\<b>" in line
+    named = summary.Source("1", "@a\n\n# [x](http://e.example)", "s", "2026-01-01", "Hello", "en")
+    told = summary.markdown(summary.Digest(1, 1, [named]), "en", "week", "")
+    assert told.splitlines()[-1] == "- Hello — *@a # \\[x](http://e.example), s, 2026-01-01*"
+
+
+def test_of_many_posts_the_newest_are_told_as_such(harbour, monkeypatch):
+    now = posts(harbour)["written"].max()
+    monkeypatch.setattr(summary, "MOST_READ", 3)
+    digest = summary.of_time(harbour, "month", "", now)
+    assert (digest.posts, digest.is_part) == (3, True)
+    newest = set(posts(harbour).filter(pl.col("written") <= now).sort("written")["id"].tail(3))
+    assert {source.id for source in digest.chosen} <= newest
+    assert "**Die neuesten 3 Beiträge in den letzten" in summary.markdown(digest, "de", "month", "")
+
+
+def test_long_posts_and_topics_cost_little(harbour):
+    texts = [" ".join(f"w{n % 97}x{n * m}" for n in range(9000)) for m in range(1, 60)]
+    row = posts(harbour).to_dicts()[0]
+    rows = [row | {"key": n, "account_key": n, "text": text} for n, text in enumerate(texts)]
+    begun = process_time()
+    summary._digest(harbour, rows, is_part=False, topic=" ".join(f"w{n}x" for n in range(4000)))
+    assert process_time() - begun < 3
 
 
 def test_a_thread_is_told_in_its_order(harbour):
@@ -84,7 +107,8 @@ def test_a_thread_is_told_in_its_order(harbour):
     assert digest.posts >= 2
     dates = [source.date for source in digest.chosen]
     assert dates == sorted(dates)
-    assert summary.of_thread(harbour, "https://nowhere.example/1") is None
+    for unknown in ("https://nowhere.example/1", "' OR '1' = '1", "x" * 10_000, "\\'"):
+        assert summary.of_thread(harbour, unknown) is None
 
 
 def test_who_objects_is_out_of_summaries_at_once(harbour):

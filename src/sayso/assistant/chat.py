@@ -20,7 +20,7 @@ from sayso.assistant.answer import Answer, Asked, spoken, written
 from sayso.assistant.engine import Engine, Message, Options
 from sayso.assistant.engines import choose
 from sayso.assistant.filters import judged, load_hook
-from sayso.assistant.markdown import quoted
+from sayso.assistant.markdown import quoted, signed
 from sayso.assistant.phrases import say
 from sayso.assistant.prompt import READ, WITH_POSTS, WITHOUT_POSTS, plain, with_posts
 from sayso.assistant.retrieval import Source, search
@@ -189,8 +189,7 @@ class Assistant:
 
     def _quotation(self, sources: list[Source]) -> Answer:
         best, release = sources[0], self.engine.release
-        signed = f"@{best.handle}, {best.service}, {best.date}"
-        text = f"{quoted(best.excerpt)}\n>\n> {signed}"
+        text = f"{quoted(best.excerpt)}\n>\n> {signed(best.handle, best.service, best.date)}"
         return Answer(sources, release, spoken([text], self.engine.count_tokens, release))
 
     def _say(self, asked: Asked, phrase: str) -> Answer:

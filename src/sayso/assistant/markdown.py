@@ -32,6 +32,12 @@ def quoted(text: str) -> str:
     return "\n".join(f"> {escaped(line)}".rstrip() for line in text.splitlines())
 
 
+def signed(handle: str, service: str, date: str) -> str:
+    """Return who posted something, where and when; a name is of one line, whatever is in it."""
+    name = escaped(" ".join(handle.removeprefix("@").split()))
+    return f"@{name}, {service}, {date}"
+
+
 def fenced(text: str, kind: str) -> str:
     """Return a fenced block; its fence is longer than any run of backticks in the text."""
     clean = _HIDDEN.sub("\ufffd", text)

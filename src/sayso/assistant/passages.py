@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from itertools import compress
 from typing import Final
 
 LONGEST: Final = 320
@@ -17,23 +18,18 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
 
 
-def weights(words: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """Weigh each word of a question by how rare it is among the candidates (as idf does)."""
-    bags = [_WORD.findall(text.lower()) for text in texts]
-    return {
-        word: math.log(1 + len(bags) / (1 + sum(_has(bag, word) for bag in bags))) for word in words
-    }
+def shares(words: Sequence[str], texts: Sequence[str]) -> list[float]:
+    """Return how much of some words each text has, from 0 to 1; rare ones count more (idf).
 
-
-def best_passage(text: str, weighed: dict[str, float]) -> tuple[str, float]:
-    """Return the passage of a text that covers most of a question, and the share it covers.
-
-    The passage is the best sentence with its neighbours, as far as they fit.
+    Args:
+        words: in small letters; their number times that of the texts' words is what this costs.
+        texts: any.
     """
-    parts = sentences(text)
-    whole = sum(weighed.values()) or 1.0
-    passage = around_best(parts, [_covered(part, weighed) for part in parts])
-    return passage, _covered(passage, weighed) / whole
+    bags = [frozenset(_WORD.findall(text.lower())) for text in texts]
+    found = [[_has(bag, word) for word in words] for bag in bags]
+    weights = [math.log(1 + len(bags) / (1 + sum(column))) for column in zip(*found, strict=True)]
+    whole = sum(weights) or 1.0
+    return [sum(compress(weights, has)) / whole for has in found]
 
 
 def around_best(parts: Sequence[str], scores: Sequence[float]) -> str:
@@ -63,19 +59,11 @@ def pieces(text: str, longest: int, most: int) -> list[str]:
     return found
 
 
-def _covered(text: str, weighed: dict[str, float]) -> float:
-    bag = _WORD.findall(text.lower())
-    return sum(weight for word, weight in weighed.items() if _has(bag, word))
-
-
-def _has(bag: Sequence[str], word: str) -> bool:
+def _has(bag: frozenset[str], word: str) -> bool:
     """Whether a word, or another form of it, is there: one begins with the other."""
-    return any(
-        other == word
-        or (
-            min(len(other), len(word)) >= SHORTEST_STEM
-            and (other.startswith(word) or word.startswith(other))
-        )
+    return word in bag or any(
+        min(len(other), len(word)) >= SHORTEST_STEM
+        and (other.startswith(word) or word.startswith(other))
         for other in bag
     )
 

@@ -29,6 +29,8 @@ _PHRASES: Final = {
     ),
     "posts_1": ("One post", "Ein Beitrag"),
     "posts_n": ("{n} posts", "{n} Beiträge"),
+    "newest_1": ("The newest post", "Der neueste Beitrag"),
+    "newest_n": ("The newest {n} posts", "Die neuesten {n} Beiträge"),
     "people_1": ("one person", "einer Person"),
     "people_n": ("{n} people", "{n} Personen"),
     "today": ("today", "heute"),

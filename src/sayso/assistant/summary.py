@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from sayso.assistant import passages
 from sayso.assistant.abilities import Period
-from sayso.assistant.markdown import escaped
+from sayso.assistant.markdown import escaped, signed
 from sayso.assistant.permission import people_of, permitted
 from sayso.assistant.phrases import counted, say
 from sayso.assistant.retrieval import Source
@@ -25,6 +25,9 @@ from sayso.corpus.store import Store
 from sayso.workspace import Workspace
 
 MOST_READ: Final = 1000  # the newest; sums over more would take more than a moment
+LONGEST_READ: Final = 2000  # characters of a post; by its beginning it is ranked
+MOST_WORDS: Final = 8  # of a topic
+LONGEST_LINK: Final = 2000
 MOST_SHOWN: Final = 6
 LONGEST_LINE: Final = 220
 NOVELTY: Final = 0.5  # what repeating what is chosen already costs, against standing for the rest
@@ -43,6 +46,7 @@ class Digest(Struct, frozen=True):
     posts: int
     people: int
     chosen: list[Source]
+    is_part: bool = False  # there are more; these are the newest
 
 
 def of_time(workspace: Workspace, period: Period, topic: str, now: datetime) -> Digest:
@@ -52,35 +56,56 @@ def of_time(workspace: Workspace, period: Period, topic: str, now: datetime) -> 
     until = midnight if period == "yesterday" else now + timedelta(minutes=1)
     retrieval = Store(workspace).retrieval
     moments = [f"timestamp '{moment:%Y-%m-%d %H:%M:%S}'" for moment in (since, until)]
-    found = retrieval.read(_COLUMNS, f"written >= {moments[0]} AND written < {moments[1]}")
-    rows = permitted(workspace, found.sort("written").tail(MOST_READ).to_dicts())
-    return _digest(workspace, _about(topic, rows))
+    times = retrieval.read(
+        ["key", "written"], f"written >= {moments[0]} AND written < {moments[1]}"
+    )
+    return _digest(workspace, *_newest(workspace, times), topic)
 
 
 def of_thread(workspace: Workspace, link: str) -> Digest | None:
     """Sum up the thread that a post is in; None if the link is unknown or may not be read."""
-    store = Store(workspace)
-    whole = store.records.read(["key", "id", "url", "reply_key"])
-    linked = whole.filter((pl.col("url") == link) | (pl.col("id") == link))
-    if not len(linked):
+    store, named = Store(workspace), link.replace("'", "''")
+    if len(link) > LONGEST_LINK:
         return None
-    root = int(linked["key"][0])
-    above = dict(whole.select("key", "reply_key").iter_rows())
+    linked = store.records.read(["key"], f"url = '{named}' OR id = '{named}'", few=True)
+    if not len(linked) or not permitted(workspace, _rows(store, linked["key"].to_list())):
+        return None
+    times = store.retrieval.find(_thread(store, linked["key"][0]), ["key", "written"])
+    rows, is_part = _newest(workspace, times)
+    order = {row["id"]: place for place, row in enumerate(rows)}
+    digest = _digest(workspace, rows, is_part)
+    return structs.replace(digest, chosen=sorted(digest.chosen, key=lambda s: order[s.id]))
+
+
+def _thread(store: Store, post: int) -> list[int]:
+    """Return the keys of all posts of the thread that a post is in."""
+    whole = store.records.read(["key", "reply_key"])
+    root = post
     for _ in range(DEEPEST):
-        if not above.get(root) or above[root] not in above:
+        above = whole.filter(pl.col("key") == root)["reply_key"].to_list()
+        if not any(above) or not (whole["key"] == above[0]).any():
             break
-        root = above[root]
+        root = above[0]
     keys = level = {root}
     for _ in range(DEEPEST):
         level = set(whole.filter(pl.col("reply_key").is_in(list(level)))["key"]) - keys
+        if not level:
+            break
         keys = keys | level
-    rows = store.retrieval.read(_COLUMNS).filter(pl.col("key").is_in(list(keys))).sort("written")
-    may = permitted(workspace, rows.tail(MOST_READ).to_dicts())
-    if linked["key"][0] not in {row["key"] for row in may}:
-        return None
-    digest = _digest(workspace, may)
-    order = {row["id"]: place for place, row in enumerate(may)}
-    return Digest(digest.posts, digest.people, sorted(digest.chosen, key=lambda s: order[s.id]))
+    return list(keys)
+
+
+def _newest(workspace: Workspace, times: pl.DataFrame) -> tuple[list[Row], bool]:
+    """Return the newest posts of those with these times that may be read, oldest first.
+
+    And whether there are more. Of the others, which may be very many, no text is read.
+    """
+    keys = times.sort("written", "key")["key"].tail(MOST_READ).to_list()
+    return permitted(workspace, _rows(Store(workspace), keys)), len(times) > MOST_READ
+
+
+def _rows(store: Store, keys: list[int]) -> list[Row]:
+    return store.retrieval.find(keys, _COLUMNS).sort("written", "key").to_dicts()
 
 
 def markdown(digest: Digest, language: str, when: str, topic: str) -> str:
@@ -90,26 +115,30 @@ def markdown(digest: Digest, language: str, when: str, topic: str) -> str:
         return say(language, "nothing_about", topic=topic, when=named)
     if not digest.posts:
         return say(language, "nothing_posted", when=named)
-    posts = counted(language, "posts", digest.posts)
+    posts = counted(language, "newest" if digest.is_part else "posts", digest.posts)
     people = counted(language, "people", digest.people)
     lines = [f"- {escaped(source.excerpt)} — {_signed(source)}" for source in digest.chosen]
     return "\n".join([say(language, "posted", posts=posts, when=named, people=people), "", *lines])
 
 
 def _signed(source: Source) -> str:
-    return f"*@{source.handle.removeprefix('@')}, {source.service}, {source.date}*"
+    return f"*{signed(source.handle, source.service, source.date)}*"
 
 
 def _about(topic: str, rows: list[Row]) -> list[Row]:
-    words = [word for word in _WORD.findall(topic.lower()) if len(word) > 3 or topic == word]
+    lower = topic.lower()
+    words = [word for word in _WORD.findall(lower) if len(word) > 3 or lower == word]
     if not words:
         return rows
-    weighed = passages.weights(words, [row["text"] for row in rows])
-    return [row for row in rows if passages.best_passage(row["text"], weighed)[1] >= ABOUT]
+    shares = passages.shares(
+        list(dict.fromkeys(words))[:MOST_WORDS], [row["text"][:LONGEST_READ] for row in rows]
+    )
+    return [row for row, share in zip(rows, shares, strict=True) if share >= ABOUT]
 
 
-def _digest(workspace: Workspace, rows: list[Row]) -> Digest:
-    bags = _weighed([Counter(_WORD.findall(row["text"].lower())) for row in rows])
+def _digest(workspace: Workspace, rows: list[Row], is_part: bool, topic: str = "") -> Digest:
+    rows = _about(topic, rows)
+    bags = _weighed([Counter(_WORD.findall(row["text"][:LONGEST_READ].lower())) for row in rows])
     total: dict[str, float] = {}
     for bag in bags:
         for word, weight in bag.items():
@@ -125,16 +154,14 @@ def _digest(workspace: Workspace, rows: list[Row]) -> Digest:
     whose = [people.get(row["account_key"], str(row["account_key"])) for row in rows]
     chosen: list[int] = []
     left = [place for place, row in enumerate(rows) if len(_line(row["text"])) > 20]
+    near = [0.0] * len(rows)  # to the nearest that is chosen
     while left and len(chosen) < MOST_SHOWN:
-
-        def score(place: int) -> float:
-            near = max((_product(bags[place], bags[other]) for other in chosen), default=0.0)
-            return worth[place] * (1 - NOVELTY * near)
-
-        best = max(left, key=lambda place: (score(place), place))
+        best = max(left, key=lambda place: (worth[place] * (1 - NOVELTY * near[place]), place))
         chosen.append(best)
         left = [place for place in left if whose[place] != whose[best]]
-    return Digest(len(rows), len(set(whose)), [_source(rows[place]) for place in chosen])
+        for place in left:
+            near[place] = max(near[place], _product(bags[place], bags[best]))
+    return Digest(len(rows), len(set(whose)), [_source(rows[place]) for place in chosen], is_part)
 
 
 def _weighed(bags: Sequence[Counter[str]]) -> list[dict[str, float]]:
@@ -168,7 +195,7 @@ def _echo(workspace: Workspace, keys: list[int]) -> Counter[int]:
 def _line(text: str) -> str:
     """Return a post's beginning: whole sentences as far as they fit."""
     line = ""
-    for sentence in passages.sentences(text):
+    for sentence in passages.sentences(text[:LONGEST_READ]):
         if line and len(line) + len(sentence) >= LONGEST_LINE:
             break
         line = f"{line} {sentence}".strip()
