@@ -181,6 +181,10 @@ def test_pieces_with_their_signs_fit_and_are_whole(parts):
 def test_no_cell_makes_a_table_endless():
     table = "\n".join(["|a|b|", "|---|---|", f"|{'x' * 5000}|1|", *["|y|2|"] * 300])
     assert len(rich.read(table, spelled_links=True).text) < 25_000
+    wide = "\n".join([f"|{'a|' * 150}", f"|{'-|' * 150}", *["|x|"] * 100])
+    found = rich.read(f"**b**\n\n{wide}", spelled_links=True)
+    assert len(found.text) == rich.LONGEST and found.text.endswith(" …")
+    assert all(mark.end <= len(found.text) for mark in found.marks)
 
 
 def test_it_is_cut_where_a_reader_would_pause():

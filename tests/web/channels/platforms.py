@@ -6,6 +6,7 @@ Mastodon's REST and streaming API as Mastodon.py 2.3 reads them; Standard Webhoo
 
 import asyncio
 import contextlib
+import json
 import queue
 import socket
 import threading
@@ -114,11 +115,15 @@ class Platform:
             name = (await self._body(request))["file_id"]
             return JSONResponse({"ok": True, "result": {"file_path": f"documents/{name}"}})
         if request.path_params["method"] == "getUpdates":
-            self.offsets.append((await self._body(request))["offset"])
+            asked = await self._body(request)
+            self.offsets.append(asked["offset"])
             found = []
             with contextlib.suppress(queue.Empty):
                 found.append(await asyncio.to_thread(self.updates.get, timeout=0.2))
-            return JSONResponse({"ok": True, "result": found})
+                while len(found) < asked.get("limit", 100):
+                    found.append(self.updates.get_nowait())
+            # In ASCII, as Telegram does.
+            return Response(json.dumps({"ok": True, "result": found}))
         return await self._taken(request, {"ok": True, "result": {"message_id": 7}})
 
     async def where(self, request: Request) -> Response:

@@ -44,6 +44,13 @@ def test_updates_are_asked_for_and_each_is_done_with_once(remembering):
     assert remembering.telegram(tg()).status_code == 404
 
 
+def test_many_long_messages_at_once_are_all_read(remembering):
+    before = len(remembering.assistant.asked)
+    for number in range(60):
+        remembering.platform.updates.put(tg("я" * 4096, chat=number, **{"from": {"id": number}}))
+    poll(lambda: len(remembering.assistant.asked) == before + 60 and remembering.desk.is_idle)
+
+
 def test_a_talk_is_remembered_by_itself_and_forgotten_on_request(remembering):
     def messages(said, **more):
         update(remembering, tg(said, **more))

@@ -15,7 +15,7 @@ MOST_ROWS: Final = 20
 # A chart is read as one: what looks like a picture in its data is none.
 _FOUND: Final = re.compile(
     r"^```vega-lite[^\n]*\n(?P<spec>.*?)^```[ ]*$"
-    r"|!\[(?P<alt>[^\]\n]*)\]\(data:(?P<type>image/(?:png|jpeg));base64,(?P<data>[\w+/=]*)\)",
+    r"|!\[(?P<alt>[^\]\n]{0,500})\]\(data:(?P<type>image/(?:png|jpeg));base64,(?P<data>[\w+/=]*)\)",
     re.DOTALL | re.MULTILINE | re.ASCII,
 )
 _TABLE: Final = re.compile(r"^\|?[ ]*:?-+:?[ ]*\|", re.MULTILINE)

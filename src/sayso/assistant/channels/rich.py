@@ -12,12 +12,13 @@ from msgspec import Struct
 
 Kind = Literal["bold", "italic", "strike", "code", "pre", "link"]
 SCHEMES: Final = ("https://", "http://", "mailto:")
+LONGEST: Final = 30_000  # characters: an answer is longer only if it is made to flood a chat
 WIDEST: Final = 40  # characters of a column of a table that shorter cells are filled up to
 WORD_JOINER: Final = "\u2060"  # invisible, and no part of a name
 # What Mastodon or Telegram takes for a call, and more; a name within an address is none. Letters of
 # other alphabets, and signs such as ², do not keep a name from being one everywhere.
 _CALL: Final = re.compile(
-    r"https?://(?:[^\s@]*[=/A-Za-z0-9_]@)+|(?<![A-Za-z0-9_])(?P<call>@)(?=\w)", re.IGNORECASE
+    r"https?://(?:[^\s@]{0,500}[=/A-Za-z0-9_]@)+|(?<![A-Za-z0-9_])(?P<call>@)(?=\w)", re.IGNORECASE
 )
 _INLINE: Final[dict[str, Kind]] = {"strong": "bold", "em": "italic", "s": "strike"}
 # HTML is text like other text: nothing that a post says becomes markup.
@@ -105,9 +106,12 @@ class _Writer:
         self._at_line_start = True
 
     def done(self) -> Rich:
-        return Rich(
-            "".join(self._parts), tuple(sorted(self._marks, key=lambda m: (m.start, -m.end)))
-        )
+        marks = tuple(sorted(self._marks, key=lambda m: (m.start, -m.end)))
+        said = Rich("".join(self._parts), marks)
+        if self._length <= LONGEST:
+            return said
+        cut = said.piece(0, LONGEST - 2)
+        return Rich(f"{cut.text} …", cut.marks)
 
     def blocks(self, node: SyntaxTreeNode, gap: int = 2) -> None:
         for child in node.children:

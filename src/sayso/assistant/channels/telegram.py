@@ -35,6 +35,7 @@ KINDS: Final[dict[Kind, str]] = {
     "link": "text_link",
 }
 MEDIA: Final = ("document", "audio", "video", "voice", "video_note", "animation", "sticker")
+MOST_UPDATES: Final = 10  # at once: long ones together must not be longer than an answer may be
 OTHERS: Final = ("location", "contact", "poll", "venue", "dice", "story")
 WANTED: Final = ("message", "edited_message")
 
@@ -224,7 +225,12 @@ class Telegram:
 
     async def updates(self, offset: int, seconds: int) -> list[dict[str, Any]]:
         """Wait for updates, so many seconds at most; those before `offset` are then done with."""
-        body = {"offset": offset, "timeout": seconds, "allowed_updates": WANTED}
+        body = {
+            "offset": offset,
+            "timeout": seconds,
+            "allowed_updates": WANTED,
+            "limit": MOST_UPDATES,
+        }
         answer = await self._api.post("/getUpdates", body, timeout=seconds + 20.0)
         return list(objects(inner({"of": answer}, "of").get("result")))
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 MOST_ROWS: Final = 200
 # As the page's script shows them: pictures within the answer alone, never from elsewhere.
 _SPECIAL: Final = re.compile(
-    r"!\[(?P<alt>[^\]\n]*)\]\((?P<picture>data:image/(?:png|jpeg|gif|webp);base64,[\w+/=]+)\)"
+    r"!\[(?P<alt>[^\]\n]{0,500})\]\((?P<picture>data:image/(?:png|jpeg|gif|webp);base64,[\w+/=]+)\)"
     r"|^(?P<fence>`{3,}|~{3,})vega-?lite[^\n]*\n(?P<chart>.*?)^(?P=fence)[ \t]*$",
     re.DOTALL | re.MULTILINE,
 )
