@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from sayso.settings import Serving, Settings
 from sayso.workspace import Workspace
-from tests.web.browsing import BROWSER, context, faults, watched
+from tests.web.browsing import BROWSER, context, faults, signed_in, watched
 from tests.web.conftest import KnownAssistant, Running, poll, serving
 
 pytestmark = BROWSER
@@ -245,6 +245,23 @@ def test_charts_and_pictures_are_shown_and_stored(page: Page, site: Running) -> 
     # Of no use to the model, so they do not go back to it.
     ask(page, "And?")
     assert said(site)[1] == "Look:\n\n[chart]\n\n[A green square]\n\nEnd."
+
+
+def test_who_comes_after_another_does_not_see_their_conversation(page: Page, site: Running) -> None:
+    def sign_in(name: str) -> None:
+        signed_in(page.context, site, name)
+        page.goto("/")
+
+    sign_in("member-1@forum")
+    ask(page)
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(2)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("/")
+    expect(page.get_by_role("heading", name="Ask Test harbour")).to_be_visible()
+    expect(page.locator(".turn")).to_have_count(0)
+    sign_in("member-2@forum")
+    expect(page.locator(".turn")).to_have_count(0)
 
 
 def test_a_command_is_chosen_with_the_keyboard(page: Page, site: Running) -> None:

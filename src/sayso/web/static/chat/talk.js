@@ -1,7 +1,7 @@
 // Conversations: in this tab alone, or in this browser if its reader wishes so. Never on a server.
-import { say } from "./words.js";
+import { say, who } from "./words.js";
 
-const TAB = "sayso-chat";
+const TAB = `sayso-chat:${who}`; // who signs in after another does not see their conversation
 const WISH = "sayso-keep";
 const KEPT = "sayso-talk:";
 const SENT = 12; // messages that go along as the conversation so far

@@ -1,8 +1,8 @@
 // What the server put into the page for the scripts: sentences in the reader's language, commands,
-// limits of files.
+// limits of files, who is signed in ('' for nobody).
 const given = JSON.parse(document.getElementById("given").textContent);
 
-export const { commands, files: limits } = given;
+export const { commands, files: limits, who } = given;
 export const language = document.documentElement.lang;
 
 /** Return a sentence, with what stands in braces filled in. */
