@@ -344,6 +344,9 @@ def test_an_answer_is_a_sentence_a_table_a_chart_and_the_query(opened):
     assert found.chart is not None
     assert found.chart["data"]["values"][0] == {"x": "Kiel", "y": 1160.5}
     assert found.chart["mark"]["type"] == "bar"
+    narrow = german("Umsatz je Stadt für Apfel").chart
+    assert narrow is not None
+    assert narrow["title"] == "Summe von „Umsatz (EUR)“ je „Stadt“ (Produkt: Apfel)"
     monthly = german("Umsatz je Monat und Stadt")
     assert monthly.chart is not None
     assert monthly.chart["mark"]["type"] == "line"

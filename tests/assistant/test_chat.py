@@ -125,6 +125,8 @@ def test_commands_and_wishes_are_carried_out(small):
 def test_files_are_analysed(small):
     file = Upload("boats.csv", "text/csv", b"harbour,boats\nnorth,3\nsouth,4\nnorth,5\n")
     text, _, engine = ask(small, "How many boats are there in all?", uploads=(file,))
+    picture = Upload("boat.png", "image/png", b"")
+    assert ask(small, "How many boats are there in all?", uploads=(file, picture))[0] == text
     assert "12" in text
     assert "```sql" in text
     assert engine.prompts == []

@@ -80,6 +80,15 @@ def test_pictures_and_charts_of_earlier_answers_are_left_out():
     assert plain(told) == "Here:\n[a boat]\n\nSee?"
 
 
+def test_a_talk_of_many_bytes_is_shortened():
+    messages = [{"role": "user", "content": "🦭" * 40}] * 4
+
+    def by_bytes(text):  # as byte-level tokenizers count what they do not know
+        return len(text.encode())
+
+    assert len(fitting(messages, 400, by_bytes)) == 2
+
+
 @given(st.lists(st.text("ab ", max_size=40), min_size=2, max_size=8), st.integers(1, 200))
 def test_long_talks_lose_their_oldest_turns_only(texts, room):
     messages = [{"role": "system", "content": texts[0]}] + [

@@ -112,7 +112,8 @@ def _analysis(call: Analyse, asked: Asked) -> Iterator[str]:
         return generate(asked.engine, messages, structs.replace(asked.options, temperature=0.0))
 
     try:
-        tables = asked.uploads or analysis.community_tables(asked.workspace)
+        files = [file for file in asked.uploads if not file.media_type.startswith("image/")]
+        tables = files or analysis.community_tables(asked.workspace)
         found = analysis.analyse(
             call.question,
             tables,

@@ -71,8 +71,11 @@ def fitting(messages: list[Message], tokens: int, count: Callable[[str], int]) -
         tokens: how many there is room for.
         count: counts a text's tokens.
     """
-    if sum(len(_text(message)) for message in messages) < tokens:
-        return messages  # a token has at least one character
+    if (
+        sum(len(_text(message).encode(errors="replace")) + _TEMPLATE for message in messages)
+        < tokens
+    ):
+        return messages  # a token has at least one byte; a character may be several
     sizes = [count(_text(message)) + _TEMPLATE for message in messages]
     first = 1
     while first < len(messages) - 1 and sizes[0] + sum(sizes[first:]) > tokens:

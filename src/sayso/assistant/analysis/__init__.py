@@ -5,6 +5,7 @@ they do not understand a large model may put as a query, if there is one. Every 
 process of its own that can reach nothing (`session`). `docs/analysis.md` says what can be asked.
 """
 
+import html
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -130,7 +131,7 @@ def _planned(opened: Session, plan: plans.Plan, language: str, limits: Limits) -
     if rest := plans.undated(plan):
         left_out = opened.query(rest, 1).rows[0][0]
     said = showing.sentence(plan, rows, left_out, language)
-    title = said.partition(":")[0].replace("\\", "")
+    title = html.unescape(showing.title(plan, language)).replace("\\", "")
     drawn = chart(rows, len(plan.groups), title) if len(plan.measures) == 1 else None
     return _answer(sql, rows, drawn, said, language, limits)
 

@@ -10,6 +10,11 @@ from sayso.assistant.analysis.tables import Rows, Value
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 _MOST_BARS: Final = 40
 _LONGEST: Final = 60
+# What begins an address; 'note: x' stays whole, so that it is not one with 'mark: x'.
+_ADDRESS: Final = re.compile(
+    r"\b[a-z][a-z0-9+.-]{0,20}:/+|//+|\b(?:javascript|vbscript|data|blob|file|mailto):",
+    re.IGNORECASE,
+)
 
 
 def chart(rows: Rows, groups: int, title: str) -> dict[str, Any] | None:
@@ -87,5 +92,5 @@ def _label(value: Value) -> str:
     if value is None:
         return "–"
     text = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    text = re.sub(r"(?i)\b[a-z][a-z0-9+.-]*:/*|//+", "", text)
+    text = _ADDRESS.sub("", text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -60,7 +60,8 @@ class Session:
                 its own, or costs too much.
         """
         reply = self._ask(msgspec.msgpack.encode({"sql": sql, "rows": rows}))
-        assert reply.rows is not None
+        if reply.rows is None:
+            raise self._ended()
         return reply.rows
 
     def load(self, uploads: Sequence[Upload], limits: Analysis) -> None:

@@ -146,8 +146,8 @@ def number(value: float, language: str) -> str:
     return text.translate(str.maketrans(",.", ".,")) if language == "de" else text
 
 
-def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
-    """Return what came out, in one sentence that says what was calculated."""
+def title(plan: Plan, language: str) -> str:
+    """Return what is calculated, as Markdown in which names stay text."""
     words: Any = _WORDS[language]
     titles = [_title(measure.operation, measure.column, language) for measure in plan.measures]
     groups = [words.get(g.unit) or _quoted(g.column, language) for g in plan.groups]
@@ -156,6 +156,13 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
         what += " " + words["per"].format(g=words["and"].join(groups))
     said = [_said(kept, language) for kept in plan.filters]
     what += f" ({'; '.join(said)})" if said else ""
+    return f"{what[0].upper()}{what[1:]}"
+
+
+def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
+    """Return what came out, in one sentence that says what was calculated."""
+    words: Any = _WORDS[language]
+    groups = plan.groups
     found = [row for row in rows.rows if any(cell is not None for cell in row[len(groups) :])]
     if not found:
         result = words["nothing"]
@@ -169,7 +176,7 @@ def sentence(plan: Plan, rows: Rows, left_out: Value, language: str) -> str:
             result = words["first"].format(x=first, y=f"**{amount}**")
     if not groups and found:
         result = f"**{result}**"
-    text = f"{what[0].upper()}{what[1:]}: {result}."
+    text = f"{title(plan, language)}: {result}."
     if left_out:
         text += " " + words["undated"].format(n=_cell(left_out, language))
     return text
