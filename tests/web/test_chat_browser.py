@@ -37,6 +37,11 @@ BOUND = [
     {"name": "b", "expr": "width ? a : ''", "bind": {"element": "#ask", "event": "submit"}},
     {"name": "c", "value": 0, "bind": {"input": "submit", "formaction": "/object"}},
 ]
+REFUSED = (
+    {"params": BOUND},
+    {"transform": [{"calculate": "length(sequence(1e9))", "as": "n"}]},
+    {"transform": [{"density": "posts", "steps": 1e9}]},
+)
 PYTHON = "def rides(path: str) -> int:\n    return 42  # one a line"
 
 # A file that is dropped or pasted.
@@ -205,11 +210,11 @@ def test_hostile_answers_and_posts_stay_text(page: Page, site: Running) -> None:
         '```vega-lite\n{"data":{"values":[{"u":"https://evil.example"}]},"mark":"point",',
         '"encoding":{"href":{"field":"u"}}}\n```\n\n```vega-lite\n{"data":{"sequence":',
         '{"start":0,"stop":1e9}},"mark":"bar"}\n```\n\n```vega-lite\nno\n```\n',
-        f"```vega-lite\n{json.dumps(SPEC | {'params': BOUND})}\n```\n\n",
+        *(f"```vega-lite\n{json.dumps(SPEC | part)}\n```\n\n" for part in REFUSED),
         "> " * 500 + "deep\n\n" + "*a **b " * 3000,
     ]
     words = ask(page, hostile)
-    expect(words.get_by_text("This chart cannot be drawn here.")).to_have_count(5)
+    expect(words.get_by_text("This chart cannot be drawn here.")).to_have_count(7)
     assert len(site.assistant.asked) == 1
     assert words.locator("img, script, iframe, svg, object, form, style").count() == 0
     links = words.locator("a").evaluate_all("all => all.map((a) => a.href)")

@@ -10,6 +10,9 @@ const SHOWN = 200; // rows of the table
 const MOST_ROWS = 20000;
 // Data from elsewhere, links, and what could make endless data from nothing.
 const REFUSED = new Set(["url", "href", "sequence", "graticule", "sphere", "keyvals", "usermeta"]);
+const ENDLESS = /\b(sequence|pad|repeat)\s*\(/; // in expressions
+const COUNTS = new Set(["maxbins", "steps", "tickCount"]);
+const MOST_COUNTED = 1000;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /**
@@ -47,8 +50,10 @@ function check(part) {
   if (part === null || typeof part !== "object") return;
   for (const [key, value] of Object.entries(part)) {
     // A parameter bound to an element could write into the page's fields, and press its buttons.
-    const refused = REFUSED.has(key) || (key === "bind" && typeof value === "object");
+    const refused = REFUSED.has(key) || (key === "bind" && typeof value === "object")
+      || (COUNTS.has(key) && value > MOST_COUNTED);
     if (refused && !Array.isArray(part)) throw new Error(`not drawn here: ${key}`);
+    if (typeof value === "string" && ENDLESS.test(value)) throw new Error("not drawn here: endless data");
     if (key !== "values") check(value);
   }
 }
