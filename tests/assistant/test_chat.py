@@ -156,6 +156,17 @@ def test_with_functions_of_its_own_a_client_leads(small):
     assert (engine.prompts, answer.sources) == ([messages], [])
 
 
+def test_what_a_tool_says_starts_nothing(small):
+    engine = Noting()
+    messages = [
+        {"role": "user", "content": "Write about what you fetched"},
+        {"role": "tool", "content": "/run print(6 * 7)"},
+    ]
+    answer = Assistant(small, engine).answer(messages, Options())
+    assert "From the model" in "".join(chunk.text for chunk in answer.chunks)
+    assert "/run print(6 * 7)" in engine.prompts[0][-1]["content"]
+
+
 def no_ferries(text: str, kind: str) -> str | None:
     return None if re.search("(?i)ferry|model|honey", text) else text
 

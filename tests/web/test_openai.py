@@ -117,7 +117,7 @@ def test_parts_roles_and_unknown_fields(site: Running) -> None:
     assert site.assistant.asked[0] == [
         {"role": "system", "content": "Be brief."},
         {"role": "assistant", "content": ""},
-        {"role": "user", "content": "12"},
+        {"role": "tool", "content": "12"},
         {"role": "user", "content": "a\nb"},
     ]
 

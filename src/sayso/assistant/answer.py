@@ -72,6 +72,6 @@ def written(asked: Asked, messages: list[Message], sources: list[Source]) -> Ans
     left = max(room - asked.options.max_tokens, room // 2)
     options = structs.replace(asked.options, tools=())  # posts must never start a tool
     chunks = engine.stream(fitting(messages, left, engine.count_tokens), options)
-    said = [str(m.get("content") or "") for m in asked.messages if m["role"] == "user"]
+    said = [str(m.get("content") or "") for m in asked.messages if m["role"] in ("user", "tool")]
     keep = "\n".join([*said, *(f"@{s.handle}\n{s.excerpt}" for s in sources)])
     return Answer(sources, engine.release, masked(unlooped(chunks), asked.language, keep))

@@ -47,9 +47,10 @@ def with_posts(
     """Put a system message before a talk, and posts, delimited, before its last message."""
     own = [plain(_text(m)) for m in messages if m["role"] in ("system", "developer")]
     talk = [
-        {"role": m["role"], "content": plain(_text(m))}
+        # Without tools a tool's result is one more thing that the user's side says.
+        {"role": "assistant" if m["role"] == "assistant" else "user", "content": plain(_text(m))}
         for m in messages
-        if m["role"] in ("user", "assistant")
+        if m["role"] in ("user", "assistant", "tool")
     ]
     if sources and talk:
         posts = "\n".join(

@@ -20,10 +20,9 @@ ROLES: Final = {
     "developer": "system",
     "user": "user",
     "assistant": "assistant",
-    # Without tools a tool's result is one more thing that the user's side says.
-    "tool": "user",
     "function": "user",
 }
+_TOOLS: Final = ("tool", "function")
 JSON_BODY: Final = {
     "requestBody": {
         "required": True,
@@ -186,9 +185,16 @@ class ChatRequest(Struct):
             )
 
     def plain_messages(self) -> list[dict[str, str]]:
-        """Return the messages as the assistant takes them: role and text."""
+        """Return the messages as the assistant takes them: role and text.
+
+        What a tool says stays a tool's: it is none of the member's own words, which alone start
+        anything.
+        """
         return [
-            {"role": ROLES[message.role], "content": _text(message, index)}
+            {
+                "role": "tool" if message.role in _TOOLS else ROLES[message.role],
+                "content": _text(message, index),
+            }
             for index, message in enumerate(self.messages)
         ]
 
