@@ -31,9 +31,17 @@ def available() -> str | None:
         return f"{', '.join(missing)} is not installed: apt-get install bubblewrap util-linux"
     if not _works:  # asked once: what a system allows does not change under us
         with confined([PYTHON, "-I", "-c", ""], Sandbox()) as (command, descriptors):
-            tried = subprocess.run(
-                command, pass_fds=descriptors, env={}, capture_output=True, check=False, timeout=60
-            )
+            try:
+                tried = subprocess.run(
+                    command,
+                    pass_fds=descriptors,
+                    env={},
+                    capture_output=True,
+                    check=False,
+                    timeout=60,
+                )
+            except subprocess.TimeoutExpired:
+                return "the sandbox did not start within a minute: try again later"
         if tried.returncode:
             return f"this system lets no sandbox be made (namespaces are forbidden); {_HINT}"
         _works.append(True)
