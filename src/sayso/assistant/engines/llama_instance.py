@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import select
 import subprocess
 import sys
 import weakref
@@ -15,6 +16,7 @@ from sayso.assistant.engines.llama_server import Order, Report
 from sayso.assistant.engines.served import Can, Served
 from sayso.errors import InputError, MissingPartError
 
+LOADING_SECONDS: Final = 600  # the largest models, from slow disks
 # Read once, as libgomp is loaded. By default a waiting thread spins for milliseconds: beside
 # two busy processes on two cores, 1 to 3 tokens/s instead of 7 to 20 (alone, 68 for 61).
 OPENMP: Final = {"GOMP_SPINCOUNT": "1000"}
@@ -60,7 +62,11 @@ class Process(Served):
         with contextlib.suppress(BrokenPipeError):  # it has ended: then it says nothing either
             self._process.stdin.write(msgspec.json.encode(order) + b"\n")
             self._process.stdin.flush()
-        said = self._process.stdout.readline()
+        # One that hangs would keep every later release from being served.
+        waiting = select.poll()
+        waiting.register(self._process.stdout, select.POLLIN | select.POLLHUP)
+        speaks = waiting.poll(LOADING_SECONDS * 1000)
+        said = self._process.stdout.readline() if speaks else b""
         if not said or msgspec.json.decode(said, type=Report).problem:
             self.close()
             raise InputError(
