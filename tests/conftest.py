@@ -31,6 +31,15 @@ needs_community = pytest.mark.skipif(
 )
 
 
+# Minutes long: begun last, they would leave one processor idle.
+LONG = ("test_exactness.py", "test_story.py", "test_engine.py", "test_duplicates.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Llama of two layers with a byte tokenizer, as a Hugging Face folder."""
