@@ -50,7 +50,6 @@ accounts = Table(
     Column("train_signal", String, nullable=False, default=""),  # the strictest of its statements
     Index("accounts_by_state", "state"),
     Index("accounts_by_handle", "handle"),
-    Index("accounts_by_service", "service"),
 )
 
 # An account's own words on training, each until it is taken back: 'allow', 'deny', 'unreadable'.

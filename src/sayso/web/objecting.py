@@ -5,13 +5,11 @@ from typing import Final
 
 import msgspec
 from anyio import to_thread
-from sqlalchemy import select
 
 from sayso.errors import UsageError
 from sayso.rights import people
 from sayso.rights.objection import ALL_SERVICES, Given, Objection
 from sayso.rights.requests import checked_email
-from sayso.rights.tables import accounts
 from sayso.web.site import Site
 
 LONGEST_NAME: Final = 1024
@@ -19,10 +17,8 @@ NUMBER: Final = r"^OBJ-[0-9]{8}-[0-9A-F]{8}$"
 
 
 def services(site: Site) -> list[str]:
-    """Return the services that any known account is on."""
-    query = select(accounts.c.service).distinct().order_by(accounts.c.service)
-    with site.rights.reading() as connection:
-        return list(connection.execute(query).scalars())
+    """Return the services that any known account is on, as of a moment ago."""
+    return site.services()
 
 
 def is_known(site: Site, name: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -17,6 +18,7 @@ from sayso.rights.database import Rights, now
 from sayso.rights.deadlines import Due
 from sayso.rights.objection import Given, Objection
 from sayso.rights.statistics import Statistics
+from sayso.rights.tables import accounts
 from sayso.web.answering import Answering
 from sayso.web.gathering import Gathering
 from sayso.web.metrics import Meter
@@ -44,6 +46,7 @@ class Site:
     writer: CapacityLimiter
     # A training may hold the content for minutes: who waits for it must not take all threads.
     turning: CapacityLimiter
+    services: Resting[list[str]]
     due: Resting[Due]
     messages: Resting[list[outbox.Overview]]
     statistics: Resting[Statistics]
@@ -59,6 +62,12 @@ class Site:
 
         def store(handed_in: Sequence[Given]) -> list[list[Objection]]:
             return claims.receive_all(rights, handed_in)
+
+        def list_services() -> list[str]:
+            # No index: SQLite would take one on services for the best way to a single account.
+            query = select(accounts.c.service).distinct().order_by(accounts.c.service)
+            with rights.reading() as connection:
+                return list(connection.scalars(query))
 
         def count_due() -> Due:
             with rights.reading() as connection:
@@ -82,6 +91,7 @@ class Site:
             gathering=Gathering(store, writer),
             writer=writer,
             turning=CapacityLimiter(1),
+            services=Resting(list_services),
             due=Resting(count_due),
             messages=Resting(count_messages),
             statistics=Resting(collect),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Known without loading Alembic, since nearly every opening finds the newest version.
-HEAD: Final = "0003"
+HEAD: Final = "0002"
 UNVERSIONED: Final = "0001"  # what was made before versions were noted
 # Several machines may open one PostgreSQL at once; who has this number migrates.
 LOCK: Final = 0x5A150001
