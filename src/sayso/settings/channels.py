@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 
-class WhatsApp(Struct, forbid_unknown_fields=True, frozen=True):
-    """[channels.whatsapp] The assistant on WhatsApp; see docs/channels.md for who may do so."""
+class GraphApp(Struct, forbid_unknown_fields=True, frozen=True):
+    """What every app on Meta's Graph API needs."""
 
     enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
-    number_id: Annotated[str, Meta(description="The phone number's id (not the number).")] = ""
     token_file: Annotated[
         str, Meta(description="File with the access token; relative to the workspace.")
     ] = ""
@@ -24,39 +23,22 @@ class WhatsApp(Struct, forbid_unknown_fields=True, frozen=True):
     )
 
 
-class Messenger(Struct, forbid_unknown_fields=True, frozen=True):
+class WhatsApp(GraphApp, forbid_unknown_fields=True, frozen=True):
+    """[channels.whatsapp] The assistant on WhatsApp; see docs/channels.md for who may do so."""
+
+    number_id: Annotated[str, Meta(description="The phone number's id (not the number).")] = ""
+
+
+class Messenger(GraphApp, forbid_unknown_fields=True, frozen=True):
     """[channels.messenger] The assistant as a Facebook page on Messenger."""
 
-    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
     page_id: Annotated[str, Meta(description="The page's id.")] = ""
-    token_file: Annotated[
-        str, Meta(description="File with the page's access token; relative to the workspace.")
-    ] = ""
-    app_secret_file: Annotated[
-        str, Meta(description="File with the app's secret, which signs deliveries.")
-    ] = ""
-    verify_token_file: Annotated[
-        str, Meta(description="File with the token that the webhook's handshake must tell.")
-    ] = ""
-    api: Annotated[str, Meta(description="The Graph API's address, with its version.")] = (
-        "https://graph.facebook.com/v25.0"
-    )
 
 
-class Instagram(Struct, forbid_unknown_fields=True, frozen=True):
+class Instagram(GraphApp, forbid_unknown_fields=True, frozen=True):
     """[channels.instagram] The assistant in an Instagram account's messages."""
 
-    enabled: Annotated[bool, Meta(description="Whether it answers there.")] = False
     account_id: Annotated[str, Meta(description="The professional account's id.")] = ""
-    token_file: Annotated[
-        str, Meta(description="File with the account's access token; relative to the workspace.")
-    ] = ""
-    app_secret_file: Annotated[
-        str, Meta(description="File with the app's secret, which signs deliveries.")
-    ] = ""
-    verify_token_file: Annotated[
-        str, Meta(description="File with the token that the webhook's handshake must tell.")
-    ] = ""
     api: Annotated[str, Meta(description="The Graph API's address, with its version.")] = (
         "https://graph.instagram.com/v25.0"
     )
