@@ -54,7 +54,7 @@ class Process(Served):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=OPENMP | os.environ,
-            process_group=0,  # signals for us are not for it; in our session, where niceness counts
+            process_group=0,  # signals for us are not for it; niceness counts within a session
         )
         self.close = weakref.finalize(self, _end, self._process)
         assert self._process.stdin is not None
