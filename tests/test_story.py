@@ -213,7 +213,8 @@ def test_serving_answers_and_heeds_an_objection_and_ends(told: Told) -> None:
         assert answer.model_extra["sayso"]["sources"]
 
         # The worker has looked at the rows once; now it waits for something to happen.
-        until(lambda: len(releases_noted(workspace)) > noted)
+        until(lambda: "trained 0 cells" in (Path(temporary) / "serve.log").read_text("utf-8"))
+        assert len(releases_noted(workspace)) == noted
         before = browser.get("/healthz").json()["release"]
         assert theirs
         assert theirs <= trained_on(workspace, before)

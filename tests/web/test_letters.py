@@ -93,9 +93,9 @@ def test_the_link_of_a_letter_confirms_and_each_step_is_told(site: Writing) -> N
 def test_an_address_that_somebody_typed_hears_of_it_once(site: Writing) -> None:
     with site.browser() as browser:
         browser.post("/object", data=FORM | {"email": "member-2@mail.example"})
-    made = objections.list_all(site.rights)[-1]
     (letter,) = site.new_letters()
     assert letter.startswith("Please confirm your objection\n")
+    made = next(o for o in objections.list_all(site.rights) if o.number in letter)
     with site.rights.writing() as connection:
         steps.note(connection, site.rights, made, "lapsed", now())
     assert site.new_letters() == []

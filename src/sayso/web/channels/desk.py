@@ -26,6 +26,7 @@ from sayso.workspace import Pseudonyms
 MOST_WAITING: Final = 200
 MOST_WAITING_OF_THREAD: Final = 20
 MOST_REMEMBERED: Final = 20_000
+A_TICK: Final = 0.1  # seconds
 # An answer takes a while: it should not come too late.
 MARGIN: Final = timedelta(minutes=5)
 log = logging.getLogger("sayso.channels")
@@ -211,8 +212,9 @@ class Desk:
         if answer.said:
             about = self._key("message", message, message.about)
             self._talks.add(talk, about, message.text, answer.said)
-            # Let go in time, even if nobody writes any more.
-            asyncio.get_running_loop().call_later(self._talks.seconds, self._talks.let_go)
+            # Let go in time, even if nobody writes any more; the loop's clock ticks coarsely.
+            later = self._talks.seconds + A_TICK
+            asyncio.get_running_loop().call_later(later, self._talks.let_go)
 
     async def _say_once(self, message: Inbound, text: str) -> None:
         # Who sends ten pictures gets no ten answers.
