@@ -161,7 +161,12 @@ def _digest(workspace: Workspace, rows: list[Row], is_part: bool, topic: str = "
         left = [place for place in left if whose[place] != whose[best]]
         for place in left:
             near[place] = max(near[place], _product(bags[place], bags[best]))
-    return Digest(len(rows), len(set(whose)), [_source(rows[place]) for place in chosen], is_part)
+    return Digest(
+        len(rows),
+        len(set(whose)),
+        [Source.of(rows[place], _line(rows[place]["text"])) for place in chosen],
+        is_part,
+    )
 
 
 def _weighed(bags: Sequence[Counter[str]]) -> list[dict[str, float]]:
@@ -200,15 +205,3 @@ def _line(text: str) -> str:
             break
         line = f"{line} {sentence}".strip()
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE].rsplit(" ", 1)[0] + " …"
-
-
-def _source(row: Row) -> Source:
-    return Source(
-        id=row["id"],
-        handle=row["handle"],
-        service=row["service"],
-        date=f"{row['written']:%Y-%m-%d}",
-        excerpt=_line(row["text"]),
-        language=row["language"],
-        link=row["url"] if row["url"].startswith(("https://", "http://")) else "",
-    )

@@ -23,7 +23,6 @@ CANDIDATES: Final = 40  # of each ranking
 READ: Final = 48  # of both together, best first
 
 _COLUMNS: Final = "key account_key id handle service written language text url terms".split()
-_WEB: Final = ("https://", "http://")
 # The sense of a question is worked out while its words are looked up.
 _beside: Final = ThreadPoolExecutor(4, thread_name_prefix="embedding")
 log = logging.getLogger("sayso.retrieval")
@@ -94,16 +93,11 @@ def _source(one: Candidate, asked: Question, weighed: Sequence[float]) -> Source
     parts = passages.sentences(text)
     scores = [_covered(part, row["language"], asked, weighed) for part in parts]
     passage = passages.around_best(parts, scores)
-    return Source(
-        id=row["id"],
-        handle=row["handle"],
-        service=row["service"],
-        date=f"{row['written']:%Y-%m-%d}",
-        excerpt=passage,
-        language=row["language"],
+    return Source.of(
+        row,
+        passage,
         score=round(one.rank * ranking.RANK_CONSTANT, 3),
         covered=round(_covered(passage, row["language"], asked, weighed), 3),
-        link=row["url"] if row["url"].startswith(_WEB) else "",
     )
 
 
