@@ -1,6 +1,6 @@
 """Members' words within Markdown have no power over the page; read back by a real parser."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -33,6 +33,8 @@ def kinds(markdown):
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
+@example("![\r# ")
+@example("word\r\n===\r")
 def test_no_link_picture_code_or_html_comes_of_it(text):
     assert not kinds(escaped(text)) & (ACTIVE | {"heading_open", "bullet_list_open"})
     assert not kinds(quoted(text)) & ACTIVE

@@ -11,6 +11,8 @@ _MARKS: Final = re.compile(r"([\\`*_\[\]|~!#$^])")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//", "@": "&#64;"}
 # Masks, such as [E-MAIL], are no links as long as nothing follows that would make them one.
 _ACTIVE: Final = re.compile(r"([<`\\]|\[(?![A-Z-]{2,12}\](?![\[(:])))")
+# A carriage return ends a line, too (CommonMark 0.31.2 §2.1).
+_RETURNS: Final = re.compile(r"\r\n?")
 # Headings, lists, quotations, fences, and lines that make the one above a heading.
 _AT_LINE_START: Final = re.compile(
     r"^([^\S\n]*\d*)(>|#(?=[#\s]|\Z)|=(?=[=\s]|\Z)|~(?=~~)|[*+-](?=[\s-]|\Z)|(?<=\d)[.)](?=\s|\Z))",
@@ -24,7 +26,8 @@ def escaped(text: str) -> str:
     What only sets a word apart (`*`, `_`) stays: it does no harm, and clients that show plain text
     should see few backslashes.
     """
-    return _AT_LINE_START.sub(r"\1\\\2", _ACTIVE.sub(r"\\\1", text))
+    lines = _RETURNS.sub("\n", text)
+    return _AT_LINE_START.sub(r"\1\\\2", _ACTIVE.sub(r"\\\1", lines))
 
 
 def quoted(text: str) -> str:
