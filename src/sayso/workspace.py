@@ -116,9 +116,14 @@ class Workspace:
         return settings_module.load(self.settings_file)
 
     @cached_property
+    def secret(self) -> bytes:
+        """The key of all pseudonyms and keyed hashes, as it stood when first read."""
+        return (self.keys / "pseudonym.key").read_bytes()
+
+    @cached_property
     def pseudonyms(self) -> Pseudonyms:
         """This installation's pseudonyms."""
-        return Pseudonyms((self.keys / "pseudonym.key").read_bytes())
+        return Pseudonyms(self.secret)
 
     @property
     def database_url(self) -> str:

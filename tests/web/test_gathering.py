@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from anyio import CapacityLimiter
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -112,3 +113,40 @@ def test_a_claim_with_an_address_queues_its_letter(workspace, email):
     with site.rights.reading() as connection:
         targets = [row.target for row in connection.execute(outbox.select())]
     assert targets == (["Member@xn--exmple-cua.org"] if email else [])
+
+
+def test_whoever_comes_alone_is_stored_at_once_and_the_next_ones_together():
+    shelf = Shelf()
+
+    async def one_then_several() -> None:
+        gathering = Gathering(shelf.store, CapacityLimiter(1), apart=0.2)
+        await gathering.put(1)
+        tasks = []
+        for n in (2, 3, 4):
+            tasks.append(asyncio.create_task(gathering.put(n)))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(one_then_several())
+    assert shelf.batches == [[1], [2, 3, 4]]
+
+
+def test_whoever_asks_the_database_gets_their_own_answer_or_error(workspace):
+    site = Site.make(workspace, assistant=None)
+
+    def wrong(connection):
+        raise UsageError("this one is wrong")
+
+    async def all_at_once() -> list[object]:
+        asked = [site.read(lambda c, n=n: c.scalar(text(f"SELECT {n}"))) for n in (1, 2)]
+        return await asyncio.gather(*asked, site.read(wrong), return_exceptions=True)
+
+    one, two, refused = asyncio.run(all_at_once())
+    assert (one, two, str(refused)) == (1, 2, "this one is wrong")
+
+
+def test_a_database_that_does_not_answer_is_said(workspace):
+    site = Site.make(workspace, assistant=None)
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(site.read(lambda c: c.scalar(text("SELECT no_such_column"))))
+    assert refused.value.status_code == 503

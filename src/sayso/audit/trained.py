@@ -64,7 +64,7 @@ class Trained:
 
     def of_text(self, text: str) -> Answer:
         """Answer for a text: this one, or nearly the same."""
-        key = (self._workspace.keys / "pseudonym.key").read_bytes()
+        key = self._workspace.secret
         signature = fingerprints([text], key).signatures[0]
         with self._lock:
             self._catch_up()

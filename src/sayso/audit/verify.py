@@ -139,7 +139,7 @@ def _rebuild(workspace: Workspace, wanted: Plan, progress: Progress) -> tuple[li
         empty = Workspace.create(
             Path(folder),
             workspace.settings,
-            (workspace.keys / "pseudonym.key").read_bytes(),
+            workspace.secret,
         )
         recipe = Recipe.of(workspace.settings.training)
         made = build(empty, wanted, prepare_base(workspace), recipe, progress)

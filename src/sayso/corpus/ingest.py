@@ -158,7 +158,7 @@ def store_batch(
             tombstones.put(connection, batch.new_stones)
             tombstones.lift(connection, batch.lifted)
             depicted.note_records(connection, workspace, batch.fresh, batch.stones)
-        print_key = (workspace.keys / "pseudonym.key").read_bytes()
+        print_key = workspace.secret
         accounts = [batch.account(record.author) for record in batch.seen]
         rows = Rows(workspace.pseudonyms, print_key, batch.seen, accounts)
         store.fingerprints.append_missing(rows.fingerprints())

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from sayso.errors import UsageError
 from sayso.rights.database import Rights, now
@@ -81,9 +81,14 @@ def find(rights: Rights, key: str) -> ApiKey | None:
 
     It takes as long whether and where a key fits.
     """
-    given = _hash(rights, key)
     with rights.reading() as connection:
-        rows = connection.execute(select(api_keys)).all()
+        return find_in(connection, rights, key)
+
+
+def find_in(connection: Connection, rights: Rights, key: str) -> ApiKey | None:
+    """As `find`, within the caller's transaction."""
+    given = _hash(rights, key)
+    rows = connection.execute(select(api_keys)).all()
     fitting = [row for row in rows if hmac.compare_digest(row.hash, given)]
     return next((_api_key(row) for row in fitting if row.revoked_at is None), None)
 
@@ -114,7 +119,7 @@ def revoke(rights: Rights, name: str) -> ApiKey:
 
 
 def _hash(rights: Rights, key: str) -> str:
-    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    secret = rights.workspace.secret
     encoded = key.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"api-key").hexdigest()
 

@@ -67,6 +67,6 @@ def accounts_of(connection: Connection, rights: Rights, email: str) -> set[str]:
 
 def digest(rights: Rights, email: str) -> str:
     """Return the keyed hash of an address; upper and lower case are the same address."""
-    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    secret = rights.workspace.secret
     encoded = email.strip().lower().encode("utf-8", "surrogatepass")
     return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"e-mail").hexdigest()

@@ -14,6 +14,8 @@ POSTGRESQL: Final = "postgresql"
 # Who waits longer than this to write is told that it failed, and tries again.
 WAIT_SECONDS: Final = 30
 CONNECT_SECONDS: Final = 10
+# As many as the web has. What a pool has no room for is connected anew and closed each time.
+THREADS: Final = 40
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -37,7 +39,7 @@ def engine_for(url: str) -> Engine:
         if wanted.database and not Path(wanted.database).parent.is_dir():
             raise WorkspaceError("the folder of the rights database is missing", "check SAYSO_HOME")
         # Errors of the database must not quote the values of its rows.
-        engine = create_engine(wanted, hide_parameters=True)
+        engine = create_engine(wanted, hide_parameters=True, pool_size=THREADS)
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     try:
@@ -54,6 +56,8 @@ def engine_for(url: str) -> Engine:
         # What waited for the lock must see what was written meanwhile (see `Rights.writing`).
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,  # the server may have been started anew
+        pool_size=THREADS // 2,  # each is a process of the server, and it has a hundred
+        max_overflow=THREADS // 2,
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine

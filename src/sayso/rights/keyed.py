@@ -10,6 +10,6 @@ def digest(workspace: Workspace, purpose: str, value: str) -> str:
     return hashlib.blake2b(
         value.encode("utf-8", "surrogatepass"),
         digest_size=32,
-        key=(workspace.keys / "pseudonym.key").read_bytes(),
+        key=workspace.secret,
         person=purpose.encode(),
     ).hexdigest()

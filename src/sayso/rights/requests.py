@@ -145,6 +145,6 @@ def forget(connection: Connection, request: str) -> None:
 
 
 def _hash(rights: Rights, code: str) -> str:
-    secret = (rights.workspace.keys / "pseudonym.key").read_bytes()
+    secret = rights.workspace.secret
     encoded = code.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"mail-code").hexdigest()

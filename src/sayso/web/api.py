@@ -1,13 +1,14 @@
 """The JSON API of objections: a claim from anybody, or an objection by a service's own key."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Final
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials
 from msgspec.structs import replace
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from sayso.rights import steps
@@ -17,7 +18,7 @@ from sayso.web import naming, objecting
 from sayso.web.languages import choose
 from sayso.web.objecting import LONGEST_NAME, NUMBER
 from sayso.web.pages import cases
-from sayso.web.service_keys import BEARER, key_of, vouched
+from sayso.web.service_keys import BEARER, key_in, vouched
 from sayso.web.site import Site, site_of
 from sayso.web.throttle import throttle_of
 
@@ -143,7 +144,7 @@ async def post_objection(
     contact = Contact(new.email.strip(), choose(request), tuple(new.callbacks))
     if credentials is None:
         contact = _throttled(request, new, contact)
-    given, known = await to_thread.run_sync(_ready, site, credentials, new, contact)
+    given, known = await site.read(partial(_ready, site, credentials, new, contact))
     made = await site.gathering.put(given)
     told = [_accepted(request, objection) for objection in made]
     answer = AcceptedAll(**told[0].model_dump(), account_known=known, objections=told)
@@ -205,6 +206,7 @@ def _ready(
     credentials: HTTPAuthorizationCredentials | None,
     new: NewObjection,
     contact: Contact,
+    connection: Connection,
 ) -> tuple[Given, bool | None]:
     """Return what is handed in, and whether its account is known if a key asks that."""
     typed, known = new.account.strip(), None
@@ -217,14 +219,11 @@ def _ready(
         contact=contact,
     )
     if credentials:
-        key = key_of(site.rights, credentials)
-        with site.rights.reading() as connection:
-            known = vouched(connection, key, typed).known
+        key = key_in(connection, site.rights, credentials)
+        known = vouched(connection, key, typed).known
     else:
-        with site.rights.reading() as connection:
-            meant = naming.resolve(connection, typed)
-        given = replace(given, name=meant, typed=(typed,))
-    return objecting.ready(site, given), known
+        given = replace(given, name=naming.resolve(connection, typed), typed=(typed,))
+    return objecting.ready(site, given, connection), known
 
 
 def _accepted(request: Request, objection: Objection) -> Accepted:

@@ -109,11 +109,12 @@ def create_app(workspace: Workspace, assistant: Assistant) -> FastAPI:
     app.add_middleware(Guard, refuse=response_for)
     app.add_middleware(Failsafe)
     app.add_middleware(SecurityHeaders, embedders=embedders(workspace.settings.web))
+    # They are tried in this order, so what comes by the hundred is first.
     for router in (
+        api.router,
         openai.router,
         openai_embeddings.router,
         openai_images.router,
-        api.router,
         ingest.router,
         ticketing.router,
         drp.router,

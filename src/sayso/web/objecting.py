@@ -1,10 +1,11 @@
 """What the form and the API of objections share: scope, names, and who may have the receipt."""
 
 import hmac
+from functools import partial
 from typing import Final
 
 import msgspec
-from anyio import to_thread
+from sqlalchemy import Connection
 
 from sayso.errors import UsageError
 from sayso.rights import people
@@ -21,12 +22,6 @@ def services(site: Site) -> list[str]:
     return site.services()
 
 
-def is_known(site: Site, name: str) -> bool:
-    """Whether a person or account of this name has been seen so far."""
-    with site.rights.reading() as connection:
-        return bool(people.find(connection, name))
-
-
 async def submit(site: Site, given: Given) -> list[Objection]:
     """Accept an objection; those that come at the same time are stored by one transaction.
 
@@ -41,11 +36,11 @@ async def submit(site: Site, given: Given) -> list[Objection]:
             contact's address is none.
         HTTPException: 503 with Retry-After; too many wait, or the database cannot be written.
     """
-    return await site.gathering.put(await to_thread.run_sync(ready, site, given))
+    return await site.gathering.put(await site.read(partial(ready, site, given)))
 
 
-def ready(site: Site, given: Given) -> Given:
-    """Return what is handed in as it is stored; see `submit`, which does this in a thread."""
+def ready(site: Site, given: Given, connection: Connection) -> Given:
+    """Return what is handed in as it is stored; see `submit`."""
     longest = max(map(len, (given.name, *given.others)))
     if longest > LONGEST_NAME:
         raise UsageError(f"the account has {longest} characters, at most {LONGEST_NAME} fit")
@@ -61,7 +56,7 @@ def ready(site: Site, given: Given) -> Given:
         contact = msgspec.structs.replace(contact, email=checked_email(contact.email))
     names = (given.name, *given.others)
     if not given.confirmed_by:  # whoever is vouched for is called exactly as they are
-        names = tuple(canonical(site, name) for name in names)
+        names = tuple(canonical(connection, name) for name in names)
     cleaned = msgspec.structs.replace(
         given,
         name=names[0],
@@ -75,11 +70,11 @@ def ready(site: Site, given: Given) -> Given:
     return cleaned
 
 
-def canonical(site: Site, name: str) -> str:
+def canonical(connection: Connection, name: str) -> str:
     """Return a name as accounts are called: people also write it with an @ before it."""
     name = name.strip()
     bare = name.removeprefix("@")
-    return bare if bare and bare != name and not is_known(site, name) else name
+    return bare if bare and bare != name and not people.find(connection, name) else name
 
 
 def token(site: Site, number: str) -> str:

@@ -1,5 +1,6 @@
 """`sayso serve`: web, assistant and worker together."""
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -63,6 +64,9 @@ def serve(
         http="h11",  # httptools, its quicker choice, takes headers without end
     )
     server = _Server(config, ready)
+    # What is there from the start stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
     follower.start()
     keeper.start()
     for sender in senders:

@@ -21,7 +21,15 @@ def key_of(rights: Rights, credentials: HTTPAuthorizationCredentials | None) -> 
     Raises:
         HTTPException: 401; it brought none, or one that is not good, or for the assistant alone.
     """
-    found = api_keys.find(rights, credentials.credentials) if credentials else None
+    with rights.reading() as connection:
+        return key_in(connection, rights, credentials)
+
+
+def key_in(
+    connection: Connection, rights: Rights, credentials: HTTPAuthorizationCredentials | None
+) -> ApiKey:
+    """As `key_of`, within the caller's transaction."""
+    found = api_keys.find_in(connection, rights, credentials.credentials) if credentials else None
     if found is None or found.for_assistant:
         raise HTTPException(
             401,

@@ -70,7 +70,8 @@ def cookie_name(request: Request, name: str) -> str:
 
 def is_https(request: Request) -> bool:
     """Whether the browser's connection is encrypted, as a trusted proxy says or as it is."""
-    return request.url.scheme == "https"
+    scheme: str = request.scope["scheme"]  # `request.url` would be put together first
+    return scheme == "https"
 
 
 async def _look(site: Site, token: str) -> SignedIn | None:
