@@ -63,7 +63,7 @@ def main() -> None:
         for name in options.database or ["sqlite", "postgresql"]:
             with database(name, Path(folder) / f"{name}-server") as url:
                 figures[name] = measure(Path(folder) / name, url, options)
-    Console(stderr=True).print_json(json.dumps(figures))
+                Console(stderr=True).print_json(json.dumps(figures[name]))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 
@@ -299,11 +299,13 @@ def killed(workspace: Workspace, key: str, options: argparse.Namespace) -> dict[
         with running(workspace) as address:
             load = asyncio.create_task(objecting(address, key, names, options.rate))
             await asyncio.sleep(3)
-            pids = subprocess.run(
-                ["pgrep", "-f", str(workspace.home)], capture_output=True, text=True, check=True
+            found = subprocess.run(
+                ["pgrep", "-of", f"{workspace.home} serve"],
+                capture_output=True,
+                text=True,
+                check=True,
             )
-            for pid in pids.stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
+            os.killpg(int(found.stdout), signal.SIGKILL)  # web, worker and trainers
             return await load
 
     load = asyncio.run(under_fire())

@@ -29,6 +29,7 @@ from sayso.workspace import Workspace
 
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 1.0
+LONGEST_REST_SECONDS = 1.0
 log = logging.getLogger("sayso.worker")
 
 
@@ -115,14 +116,16 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
         if seen != done:
             workspace = Workspace.open(home)  # with the settings as they are now
             rights = Rights(workspace)
+            begun = time.monotonic()
+            urgent = done is not None and seen.urgent_since(done)
             try:
-                urgent = done is not None and seen.urgent_since(done)
                 outcome = step(workspace, rights, stop, urgent=urgent)
                 log.info(
                     "trained %s cells (%s tokens)", outcome.cells_built, outcome.tokens_trained
                 )
                 done, told = seen, ""
             except SupersededError:
+                _rest(stop, begun)
                 continue
             except WorkspaceError as error:
                 # A training run by hand holds the lock; its result is ours too.
@@ -134,11 +137,18 @@ def run(home: Path, stop: threading.Event | None = None) -> None:
                 log.error("training failed: %s. %s", error.problem, error.hint)  # noqa: TRY400
                 done = seen
             unfilled = True
+            if urgent:
+                _rest(stop, begun)
         elif unfilled:
             # A few at a time: an objection that comes meanwhile is seen after each.
             unfilled = fill_vectors(workspace)
             continue
         stop.wait(POLL_SECONDS)
+
+
+def _rest(stop: threading.Event, begun: float) -> None:
+    """In a burst of objections, leave half of the time to those that are stored meanwhile."""
+    stop.wait(min(time.monotonic() - begun, LONGEST_REST_SECONDS))
 
 
 def _end(stop: threading.Event) -> None:

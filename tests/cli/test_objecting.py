@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from sayso.rights import claims, deadlines, ledger, objections, staff
+from sayso.rights import claims, deadlines, items, ledger, objections, staff
 from sayso.rights.database import Rights, now
 from sayso.rights.objection import ANSWER_WITHIN, Given
 from sayso.rights.tables import objections as table
@@ -156,3 +156,31 @@ def test_withdrawing_is_an_act_of_its_own(rights, run):
     with rights.reading() as connection:
         states = connection.scalars(select(table.c.withdrawn_at)).all()
     assert all(states)
+
+
+def test_a_record_in_doubt_is_listed_looked_at_and_decided(rights, run):
+    (objection,) = objections.list_all(rights)
+    key = rights.workspace.pseudonyms.number("record", "square:no-such-post")
+    record = f"{key:016x}"
+    assert run("review").out == "no record waits for a decision\n"
+    with rights.writing() as connection:
+        items.review(connection, objection.number, [key], "out")
+    (waiting,) = run("review", "--json").json["waiting"]
+    assert (waiting["number"], waiting["record"]) == (objection.number, record)
+    (_, row) = run("review", objection.number).out.splitlines()
+    assert row.split()[:2] == [objection.number, record]
+    shown = run("review", objection.number, record, "--json").json
+    assert (shown["state"], shown["words"]) == ("review", None)
+    assert acts(rights)[-1] == "looked at a record"
+    assert run("review", objection.number, record, "--decide", "mask").code == 2  # nothing to mask
+    assert run("review", objection.number, record, "--decide", "out").code == 0
+    with rights.reading() as connection:
+        (item,) = items.of_objection(connection, objection.number)
+    assert (item.state, item.act) == ("decided", "out")
+    assert run("review", "--json").json == {"waiting": []}
+
+
+@pytest.mark.parametrize("asked", [["OBJ-X", "12"], ["OBJ-X", "g" * 16], ["OBJ-X", "0" * 16]])
+def test_a_record_that_no_objection_names_is_refused(rights, run, asked):
+    assert run("review", *asked).code == 2
+    assert run("review", "--decide", "out").code == 2

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sayso.content.record import Record
 from sayso.rights import database, objections, people
 from sayso.rights.database import signed, unsigned
+from sayso.rights.tables import suppressions
 
 AGES = ("adult", "minor", "unknown")
 
@@ -96,6 +97,18 @@ def test_what_is_said_of_an_account_again_copies_no_objection_again(town):
     for _ in range(3):
         town.told("one@square", person="one")
     assert len(objections.list_all(town.rights)) == 2
+
+
+def test_who_is_linked_since_withdraws_what_was_made_before(town):
+    (made,) = objections.receive(town.rights, "member-1@square")
+    town.told("member-1@square", person="member-1")
+    (copy,) = objections.of_person(town.rights, "member-1")
+    assert copy.number != made.number
+    objections.withdraw(town.rights, copy.number)
+    assert [o.stands for o in objections.list_all(town.rights)] == [False, False]
+    with town.rights.reading() as connection:
+        assert not connection.execute(select(suppressions)).all()
+    assert not len(objections.objectors(town.rights))
 
 
 def test_the_operators_word_counts_only_where_nothing_is_known(town):

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sayso import __version__
-from sayso.cli import agents, data, deciding, models, objecting, rights, signals, users
+from sayso.cli import agents, data, deciding, models, objecting, reviewing, rights, signals, users
 from sayso.cli.common import Context
 
 EPILOG = (
@@ -43,6 +43,7 @@ for command in (
     rights.object_,
     objecting.objections,
     objecting.suppressions,
+    reviewing.review,
     models.verify,
     rights.verify_receipt,
     models.audit,

@@ -12,7 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select
 
 from sayso.errors import UsageError
-from sayso.rights import claims, contacts, deadlines, keyed, objections, people
+from sayso.rights import claims, contacts, deadlines, keyed, linking, objections
 from sayso.rights.agents import Agent
 from sayso.rights.database import Rights
 from sayso.rights.objection import COPY_MARK, Given, Objection
@@ -136,7 +136,7 @@ def accept(connection: Connection, rights: Rights, wanted: Wanted) -> AgentReque
     }
     if wanted.email:
         for account in sorted(contacts.accounts_of(connection, rights, wanted.email)):
-            people.carry_objections(connection, {stand_in}, account)
+            linking.carry_objections(connection, {stand_in}, account)
         if wanted.email_shown:
             shown |= contacts.persons(connection, rights, wanted.email)
     for objection in made:

@@ -21,6 +21,7 @@ MARK: Final = "sayso_"  # so that leaked ones can be searched for
 # for nobody (`sayso.web.service_keys`).
 ASSISTANT: Final = "/v1"
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
+_ALL: Final = select(api_keys)
 
 
 class ApiKey(Struct, frozen=True):
@@ -88,7 +89,7 @@ def find(rights: Rights, key: str) -> ApiKey | None:
 def find_in(connection: Connection, rights: Rights, key: str) -> ApiKey | None:
     """As `find`, within the caller's transaction."""
     given = _hash(rights, key)
-    rows = connection.execute(select(api_keys)).all()
+    rows = connection.execute(_ALL).all()
     fitting = [row for row in rows if hmac.compare_digest(row.hash, given)]
     return next((_api_key(row) for row in fitting if row.revoked_at is None), None)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
-from sayso.rights import people
+from sayso.rights import linking
 from sayso.rights.database import Rights
 from sayso.rights.tables import accounts, contacts
 
@@ -27,7 +27,7 @@ def put(connection: Connection, rights: Rights, account: str, email: str) -> Non
         connection.execute(insert(contacts).values(row))
         name = stand_in(rights, email)
         purged = rights.workspace.pseudonyms.name("person", name)
-        people.carry_objections(connection, {name, purged}, account)
+        linking.carry_objections(connection, {name, purged}, account)
 
 
 def stand_in(rights: Rights, email: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, bindparam, insert, text, update
 from sqlalchemy.exc import DBAPIError
 
 from sayso.errors import WorkspaceError
@@ -17,6 +17,9 @@ from sayso.workspace import Workspace
 # Whoever writes to a PostgreSQL holds this number's lock; the queue for it is first come, first
 # served. Not a lock of the ledger's table, which would wait for the server's own housekeeping.
 WRITERS: Final = 0x5A150002
+_COUNT: Final = (
+    update(changes).where(changes.c.what == bindparam("which")).values(number=changes.c.number + 1)
+)
 
 
 class Rights:
@@ -80,9 +83,7 @@ _HINTS: Final = {
 
 def note_change(connection: Connection, what: str) -> None:
     """Count a change, within the transaction that makes it."""
-    counted = connection.execute(
-        update(changes).where(changes.c.what == what).values(number=changes.c.number + 1)
-    )
+    counted = connection.execute(_COUNT, {"which": what})
     if not counted.rowcount:
         connection.execute(insert(changes).values(what=what, number=1))
 

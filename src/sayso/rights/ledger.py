@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,9 @@ from sayso.rights.tables import ledger
 
 GENESIS = "0" * 64
 AT_ONCE = 1000  # rows in memory at a time
+
+
+_NEWEST: Final = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
 
 
 class Entry(Struct, frozen=True):
@@ -39,8 +42,7 @@ def append_all(
     connection: Connection, facts: Sequence[tuple[str, dict[str, Any]]]
 ) -> Sequence[Entry]:
     """Add entries of these kinds and bodies, at least one; see `append`."""
-    newest = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
-    head = connection.execute(newest).first()
+    head = connection.execute(_NEWEST).first()
     seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     entries, rows = [], []

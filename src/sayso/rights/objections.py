@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from sayso.errors import UsageError
-from sayso.rights import ledger, names, people, receipts, requests, steps
+from sayso.rights import ledger, linking, names, people, receipts, requests, steps
 from sayso.rights.database import Rights, note_change, now, signed, unsigned
 from sayso.rights.objection import (
     ALL_SERVICES,
@@ -183,6 +183,10 @@ def withdraw_in(connection: Connection, rights: Rights, number: str) -> Objectio
         raise UsageError(f"no objection has this number: {number}", "see `sayso objections`")
     if row.withdrawn_at is not None:
         raise UsageError(f"objection {number} was withdrawn before")
+    if first := linking.made_as(connection, Objection.of(row)):
+        withdraw_in(connection, rights, first)  # with all that was made of it
+        row = connection.execute(select(objections).where(objections.c.number == number)).one()
+        return Objection.of(row)
     at = now().replace(microsecond=0)
     connection.execute(
         update(objections).where(objections.c.number == number).values(withdrawn_at=at)

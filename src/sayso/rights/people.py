@@ -1,19 +1,18 @@
 """Accounts, and the persons they belong to."""
 
-import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import polars as pl
 from msgspec import Struct
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, or_, select, update
 
 from sayso.content.events import AccountUpdate
 from sayso.content.record import Record, strictest
+from sayso.rights import linking
 from sayso.rights.database import Rights, note_change, signed, unsigned
-from sayso.rights.objection import COPY_MARK
-from sayso.rights.tables import accounts, objections, statements, suppressions
+from sayso.rights.tables import accounts, statements
 from sayso.workspace import Pseudonyms
 
 AGE_BY_SERVICE = "service"
@@ -21,6 +20,14 @@ AGE_BY_OPERATOR = "operator's attestation"
 MINOR: Final = "minor"
 _T = TypeVar("_T")
 _AT_ONCE: Final = 10_000  # databases take a limited number of parameters in one statement
+# Put together once: that takes longer than to look a name up.
+_NAMES: Final[BindParameter[list[str]]] = bindparam("names", expanding=True)
+_CALLED: Final = select(accounts.c.account, accounts.c.person).where(
+    or_(accounts.c.account.in_(_NAMES), accounts.c.person.in_(_NAMES))
+)
+_THEIRS: Final = select(accounts.c.person, accounts.c.key, accounts.c.service).where(
+    accounts.c.person.in_(bindparam("persons", expanding=True))
+)
 
 
 class Account(Struct, frozen=True):
@@ -125,8 +132,9 @@ def apply(connection: Connection, pseudonyms: Pseudonyms, change: AccountUpdate)
         theirs = accounts.c.person == change.account
         if change.person != change.account:
             connection.execute(update(accounts).where(theirs).values(person=change.person))
-        _carry_objections(connection, {change.account, row.person if row else ""}, person)
-        _carry_suppressions(connection, signed(pseudonyms.number("account", change.account)))
+        linking.carry_to_person(connection, {change.account, row.person if row else ""}, person)
+        key = signed(pseudonyms.number("account", change.account))
+        linking.carry_suppressions(connection, key)
     if change.moved_to:
         apply(connection, pseudonyms, AccountUpdate(change.moved_to, person=person))
 
@@ -181,55 +189,6 @@ def left(connection: Connection, names: Iterable[str]) -> tuple[set[int], set[in
     return gone, minors
 
 
-def carry_objections(connection: Connection, names: set[str], account: str) -> None:
-    """Let objections under names hold for an account's person, too; once, however often called."""
-    row = connection.execute(select(accounts.c.person).where(accounts.c.account == account)).first()
-    _carry_objections(connection, names, account if row is None else row.person)
-
-
-def _carry_objections(connection: Connection, names: set[str], person: str) -> None:
-    theirs = select(objections.c.number).where(objections.c.person == person)
-    there = {number.partition(COPY_MARK)[0] for number in connection.scalars(theirs)}
-    standing = select(objections).where(
-        objections.c.person.in_(names - {person}),
-        objections.c.withdrawn_at.is_(None),
-        objections.c.state != "lapsed",
-    )
-    for made in connection.execute(standing).all():
-        if (root := made.number.partition(COPY_MARK)[0]) not in there:
-            there.add(root)
-            _copy(connection, made, person)
-            note_change(connection, "objections")
-
-
-def _copy(connection: Connection, made: Row[*tuple[Any, ...]], person: str) -> None:
-    number = f"{made.number}{COPY_MARK}{secrets.token_hex(2).upper()}"
-    values = dict(made._mapping) | {"number": number, "person": person}
-    connection.execute(insert(objections).values(values))
-
-
-def _carry_suppressions(connection: Connection, key: int) -> None:
-    """Let what keeps a person's other accounts out keep this one out, too, and the other way.
-
-    The objection itself may be forgotten by now; a withdrawal of it lifts all of them.
-    """
-    one = select(accounts.c.person, accounts.c.service).where(accounts.c.key == key)
-    person, _ = connection.execute(one).one()
-    theirs = select(accounts.c.key, accounts.c.service).where(accounts.c.person == person)
-    of_key = dict(connection.execute(theirs).tuples().all())
-    kept = select(suppressions).where(suppressions.c.key.in_(of_key))
-    rows = [dict(row._mapping) for row in connection.execute(kept)]
-    there = {(row["key"], row["service"], row["number"]) for row in rows}
-    new = {
-        (to, row["service"], row["number"]): row | {"key": to}
-        for row in rows
-        for to, service in of_key.items()
-        if row["service"] in ("*", service) and (to, row["service"], row["number"]) not in there
-    }
-    if new:
-        connection.execute(insert(suppressions), list(new.values()))
-
-
 def any_age_known(connection: Connection) -> bool:
     """Whether anything was ever said of any account's age."""
     query = select(accounts.c.account).where(accounts.c.age_band != "").limit(1)
@@ -268,10 +227,7 @@ def persons(connection: Connection, names: Collection[str]) -> dict[str, str]:
     """Return the persons that these names mean, ids or accounts; unknown names are left out."""
     found: dict[str, str] = {}
     for some in _some(names):
-        known = select(accounts.c.account, accounts.c.person).where(
-            or_(accounts.c.account.in_(some), accounts.c.person.in_(some))
-        )
-        for account, person in connection.execute(known):
+        for account, person in connection.execute(_CALLED, {"names": some}):
             found[person] = person
             found.setdefault(account, person)
     return {name: found[name] for name in names if name in found}
@@ -281,8 +237,7 @@ def keys(connection: Connection, wanted: Collection[str]) -> dict[str, list[tupl
     """Return the pseudonym and the service of each account of these persons, by person."""
     found: dict[str, list[tuple[int, str]]] = {}
     for some in _some(wanted):
-        theirs = select(accounts.c.person, accounts.c.key, accounts.c.service)
-        for person, key, service in connection.execute(theirs.where(accounts.c.person.in_(some))):
+        for person, key, service in connection.execute(_THEIRS, {"persons": some}):
             found.setdefault(person, []).append((unsigned(key), service))
     return found
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from joserfc.jwk import OKPKey
 from sqlalchemy import Connection, and_, insert, select
 
 from sayso.rights import outbox, receipts, requests
@@ -38,8 +39,9 @@ def begin(
     at: datetime,
 ) -> None:
     """Note the first three steps of new objections, and queue the messages about them."""
+    key = receipts.signing_key(rights.workspace)
     taken = [
-        (request, objection, _signed(rights, objection.number, state, at))
+        (request, objection, _signed(rights, key, objection.number, state, at))
         for request, objection in new
         for state in AT_RECEIPT
     ]
@@ -62,7 +64,8 @@ def note(
     found = connection.execute(select(steps.c.at).where(same, steps.c.release == release)).first()
     if found is not None:
         return False
-    step = _signed(rights, objection.number, state, at, release, release_hash)
+    key = receipts.signing_key(rights.workspace)
+    step = _signed(rights, key, objection.number, state, at, release, release_hash)
     connection.execute(insert(steps).values(msgspec.structs.asdict(step)))
     if objection.request:
         request = requests.find(connection, objection.request)
@@ -72,7 +75,13 @@ def note(
 
 
 def _signed(
-    rights: Rights, number: str, state: str, at: datetime, release: str = "", release_hash: str = ""
+    rights: Rights,
+    key: OKPKey,
+    number: str,
+    state: str,
+    at: datetime,
+    release: str = "",
+    release_hash: str = "",
 ) -> Step:
     claims = {
         "number": number,
@@ -82,7 +91,7 @@ def _signed(
         "release_hash": release_hash,
         "iss": rights.workspace.settings.community,
     }
-    signature = receipts.sign(receipts.signing_key(rights.workspace), claims, receipts.STEP_TYPE)
+    signature = receipts.sign(key, claims, receipts.STEP_TYPE)
     return Step(number, state, release, release_hash, at, signature)
 
 
@@ -112,8 +121,9 @@ def cleared(rights: Rights, up_to: int, release: str, digest: str, *, complete: 
 
 def _note_all(rights: Rights, numbers: Sequence[str], wanted: list[tuple[str, str, str]]) -> None:
     """Note the same steps, (state, release, hash), for many, signed before the database is held."""
+    key = receipts.signing_key(rights.workspace)
     signed = [
-        _signed(rights, n, state, _moment(), *rest) for n in numbers for state, *rest in wanted
+        _signed(rights, key, n, state, _moment(), *rest) for n in numbers for state, *rest in wanted
     ]
     with rights.writing() as connection:
         present = select(steps.c.number, steps.c.state, steps.c.release)

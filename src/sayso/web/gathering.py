@@ -58,7 +58,7 @@ class Gathering(Generic[Given, Made]):
             Exception: what storing it alone raises.
         """
         if len(self._waiting) >= self._most_waiting:
-            raise _later("too many wait to be stored")
+            raise later("too many wait to be stored")
         future: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self._waiting.append((given, future))
         if self._task is None or self._task.done():
@@ -86,7 +86,7 @@ class Gathering(Generic[Given, Made]):
         try:
             return list(self._store(given))
         except OperationalError:  # the database itself: it is at none of them
-            return [_later("the database does not take it now") for _ in given]
+            return [later("the database does not take it now") for _ in given]
         except Exception as error:  # goes to whoever handed it in
             if len(given) == 1:
                 return [error]
@@ -106,9 +106,10 @@ def _tell(
             future.set_result(outcome)
 
 
-def _later(why: str) -> HTTPException:
+def later(why: str, seconds: int = RETRY_AFTER_SECONDS) -> HTTPException:
+    """Return the answer to a request of which nothing was stored: 503, come again."""
     return HTTPException(
         503,
         f"{why}; nothing of this request is stored, so send it again",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        headers={"Retry-After": str(seconds)},
     )

@@ -8,7 +8,6 @@ from typing import Any, Final, Self, TypeVar
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sayso.assistant.chat import Assistant
@@ -21,7 +20,7 @@ from sayso.rights.objection import Given, Objection
 from sayso.rights.statistics import Statistics
 from sayso.rights.tables import accounts
 from sayso.web.answering import Answering
-from sayso.web.gathering import Gathering
+from sayso.web.gathering import Gathering, later
 from sayso.web.metrics import Meter
 from sayso.web.progress import Board
 from sayso.web.resting import Resting
@@ -98,7 +97,7 @@ class Site:
             answering=answering,
             meter=meter,
             gathering=Gathering(store, writer, apart=APART_SECONDS),
-            reading=Gathering(look, CapacityLimiter(1)),
+            reading=Gathering(look, CapacityLimiter(1), apart=APART_SECONDS / 2),
             writer=writer,
             turning=CapacityLimiter(1),
             services=Resting(list_services),
@@ -147,9 +146,7 @@ async def in_turn(site: Site, work: Callable[[], _T]) -> _T:
         HTTPException: 503 with Retry-After; too many wait.
     """
     if site.turning.statistics().tasks_waiting >= MOST_WAITING:
-        raise HTTPException(
-            503, "too many wait; nothing of this request is stored", {"Retry-After": "30"}
-        )
+        raise later("too many wait", 30)
     return await to_thread.run_sync(work, limiter=site.turning)
 
 

@@ -9,7 +9,6 @@ import msgspec
 from anyio import to_thread
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sayso.corpus import erase
@@ -19,7 +18,7 @@ from sayso.rights.agent_requests import AgentRequest, Named, Standing, Wanted
 from sayso.rights.agents import Agent
 from sayso.rights.requests import checked_email
 from sayso.web import naming
-from sayso.web.gathering import RETRY_AFTER_SECONDS
+from sayso.web.gathering import later
 from sayso.web.objecting import LONGEST_NAME
 from sayso.web.site import Site, in_turn, site_of
 from sayso.web.throttle import throttle_of
@@ -86,7 +85,7 @@ async def accept(
 
     Raises:
         UsageError: see `agent_requests.accept`, or the e-mail address is none.
-        HTTPException: 503; the database cannot be written now.
+        HTTPException: 503; the database does not take it now.
     """
     site = site_of(request)
     if wanted.email:
@@ -109,7 +108,7 @@ async def revoke(site: Site, asked: AgentRequest) -> Standing:
 
     Raises:
         NotYoursError: see `agent_requests.revocable`.
-        HTTPException: 503; the database cannot be written now.
+        HTTPException: 503; the database does not take it now.
     """
 
     def stands() -> bool:
@@ -150,8 +149,4 @@ async def _write(site: Site, work: Callable[[Connection], Result]) -> Result:
     try:
         return await to_thread.run_sync(written, limiter=site.writer)
     except OperationalError as error:
-        raise HTTPException(
-            503,
-            "the database cannot be written now; nothing of this request is stored",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        ) from error
+        raise later("the database does not take it now") from error

@@ -12,6 +12,7 @@ from sayso.errors import InputError, IntegrityError
 from sayso.web.bodies import whole
 from sayso.web.channels.desk import Desk, FullError
 from sayso.web.channels.doors import Door
+from sayso.web.gathering import later
 
 PREFIX: Final = "/channels"
 LONGEST_BODY: Final = 3 * 1024 * 1024  # WhatsApp's longest delivery
@@ -50,7 +51,7 @@ def _mount(made: APIRouter, name: str, door: Door, desk: Desk) -> None:
             raise HTTPException(400, error.problem) from error
         except FullError as error:
             # The platform delivers it again.
-            raise HTTPException(503, "too many messages wait", {"Retry-After": "30"}) from error
+            raise later("too many messages wait", 30) from error
         return JSONResponse({})
 
     if not door.verify_token:

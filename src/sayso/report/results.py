@@ -1,29 +1,12 @@
-"""How the command line shows results: tables for people, one JSON object for programs.
+"""How imports, verdicts, trainings, checks and policies are shown."""
 
-Results go to stdout; progress and logs go to stderr.
-"""
-
-import logging
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -35,53 +18,13 @@ from sayso.gate import gate
 from sayso.gate.gate import Finding
 from sayso.gate.history import Version
 from sayso.gate.policy import Policy
+from sayso.report.console import as_object, err, out, plain
 from sayso.rights.database import now
-from sayso.rights.objection import ALL_SERVICES, Objection
 from sayso.training.compare import Difference
 from sayso.training.train import Outcome
 from sayso.workspace import Workspace
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
 LISTED_CELLS = 12
-WIDE = 10_000
-
-
-@contextmanager
-def bytes_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress in bytes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    times = TimeRemainingColumn()
-    with Progress(*columns, times, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda name, done, total: bar.update(
-            task, completed=done, total=total or None, description=f"{what} {name}"
-        )
-
-
-@contextmanager
-def cells_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show progress in cells."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    times = (TextColumn("cells"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, *times, console=err, transient=True, disable=not err.is_terminal
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def log_to_stderr() -> None:
-    """Send log lines to stderr."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-def as_object(value: Any) -> None:
-    """Print one JSON object."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def imported(workspace: Workspace, done: Report, *, as_json: bool) -> None:
@@ -190,86 +133,6 @@ def trained(outcome: Outcome, *, as_json: bool) -> None:
     )
 
 
-def objected(made: Sequence[Objection], file: Path | None, *, as_json: bool) -> None:
-    """Report an objection received."""
-    if as_json:
-        as_object({"objections": made})
-        return
-    for objection in made:
-        scope = "all services" if objection.service == ALL_SERVICES else objection.service
-        received = f"{objection.received_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"accepted: {objection.number} for {scope}, {received}", markup=False)
-    if file:
-        told = f"receipt: {file} (check it with `sayso verify-receipt {file}`)"
-        out.print(told, markup=False)
-    else:
-        for objection in made:
-            out.print(objection.receipt, markup=False)
-
-
-def objection_list(found: Sequence[Objection], *, as_json: bool) -> None:
-    """Report objections."""
-    if as_json:
-        as_object({"objections": found})
-        return
-    if not found:
-        out.print("no objection")
-        return
-    table = Table(box=None, pad_edge=False)
-    for name, width in (("number", len(found[0].number)), ("received", 10), ("due", 10)):
-        table.add_column(name, min_width=width, no_wrap=True)
-    for name in ("services", "state", "reason"):
-        table.add_column(name)
-    for o in found:
-        scope = "all" if o.service == ALL_SERVICES else o.service
-        state = o.state if o.withdrawn_at is None else f"withdrawn {o.withdrawn_at:%Y-%m-%d}"
-        days = f"{o.received_at:%Y-%m-%d}", f"{o.due_at:%Y-%m-%d}"
-        cells = (o.number, *days, scope, state, o.reason or "–")
-        table.add_row(*map(Text, cells))  # as text: people's words are no markup
-    # In a file or a pipe, one row is one line.
-    Console(highlight=False, width=None if out.is_terminal else WIDE).print(table)
-
-
-def reasons(suggested: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
-    """Show the reasons that people commonly give."""
-    if as_json:
-        as_object(suggested)
-        return
-    for language, sentences in suggested.items():
-        for sentence in sentences:
-            out.print(f"{language}  {sentence}", markup=False)
-
-
-def receipt(claims: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Report receipts whose signature fits."""
-    if as_json:
-        as_object({"valid": True, "receipts": claims})
-        return
-    for claim in claims:
-        out.print(
-            "[green]valid[/green]:", Text(f"{claim.get('number')}, {claim.get('received_at')}")
-        )
-        for line in _tree(claim, "  "):
-            out.print(line, markup=False)
-
-
-def _tree(value: object, pad: str) -> Iterator[str]:
-    """Yield the lines of nested values, each within its own name."""
-    match value:
-        case Mapping():
-            for name, inner in value.items():
-                if inner and isinstance(inner, Mapping | list):
-                    yield f"{pad}{name}:"
-                    yield from _tree(inner, pad + "  ")
-                else:
-                    yield f"{pad}{name}: {_plain(inner)}"
-        case list():
-            for inner in value:
-                yield from _tree(inner, pad)
-        case _:
-            yield f"{pad}{_plain(value)}"
-
-
 def verdict(found: Verdict, *, as_json: bool) -> None:
     """Report a verification or an audit."""
     if as_json:
@@ -321,32 +184,6 @@ def policy_history(versions: Sequence[Version], as_json: bool) -> None:
     for v in versions:
         told = f"{v.at:%Y-%m-%d %H:%M} UTC  {v.hash[:16]}  {v.name}"
         out.print(f"{told}  {v.because}".rstrip(), markup=False)
-
-
-def plain(fields: Mapping[str, Any], as_json: bool) -> None:
-    """Report named values."""
-    if as_json:
-        as_object(fields)
-        return
-    if not fields:
-        out.print("none")
-        return
-    width = max(map(len, fields))
-    for name, value in fields.items():
-        out.print(f"{name:<{width}}  {_plain(value)}", markup=False)
-
-
-def _plain(value: object) -> str:
-    match value:
-        case None | "" | [] | ():
-            return "–"
-        case bool():
-            return "yes" if value else "no"
-        case list() | tuple():
-            return ", ".join(map(str, value))
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M} UTC"
-    return str(value)
 
 
 def overview(fields: Mapping[str, Any], as_json: bool) -> None:
