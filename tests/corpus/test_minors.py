@@ -83,7 +83,7 @@ happenings = st.lists(
     max_size=10,
 )
 world = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

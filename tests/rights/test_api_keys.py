@@ -7,6 +7,7 @@ from sayso.errors import UsageError
 from sayso.rights import api_keys
 from sayso.rights.database import Rights
 from sayso.rights.tables import api_keys as table
+from sayso.workspace import Workspace
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_the_key_itself_is_not_kept(rights):
 def test_another_installation_knows_no_key_of_this_one(rights, tmp_path):
     key = api_keys.add(rights, "forum")
     (rights.workspace.keys / "pseudonym.key").write_bytes(bytes(32))
+    rights.workspace = Workspace(rights.workspace.home)
     assert api_keys.find(rights, key) is None
 
 
