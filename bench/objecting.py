@@ -73,7 +73,7 @@ def measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, An
     rights = Rights(workspace)
     everybody = posters + [f"reader-{n}@{SERVICE}" for n in range(options.rate * options.seconds)]
     burst = everybody[: options.rate * options.seconds]
-    with running(workspace) as address:
+    with running(workspace) as (address, _):
         load = asyncio.run(objecting(address, key, burst, options.rate))
         gone = until_gone(rights)
         rebuilt = until_closed(rights, sum(status == 201 for status, _, _ in load))
@@ -151,8 +151,8 @@ def database(name: str, folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(workspace: Workspace) -> Iterator[str]:
-    """Run `sayso serve`, in a session of its own, until the block ends; gives its address."""
+def running(workspace: Workspace) -> Iterator[tuple[str, int]]:
+    """Run `sayso serve` until the block ends; gives its address and its group of processes."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -169,7 +169,7 @@ def running(workspace: Workspace) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > ends:
                 raise SystemExit(f"the server did not start; see {workspace.home}/serve.log")
             time.sleep(0.1)
-        yield address
+        yield address, process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -296,16 +296,10 @@ def killed(workspace: Workspace, key: str, options: argparse.Namespace) -> dict[
     names = [f"later-{n}@{SERVICE}" for n in range(options.rate * 6)]
 
     async def under_fire() -> list[Answer]:
-        with running(workspace) as address:
+        with running(workspace) as (address, server):
             load = asyncio.create_task(objecting(address, key, names, options.rate))
             await asyncio.sleep(3)
-            found = subprocess.run(
-                ["pgrep", "-of", f"{workspace.home} serve"],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            os.killpg(int(found.stdout), signal.SIGKILL)  # web, worker and trainers
+            os.killpg(server, signal.SIGKILL)  # web, worker and trainers
             return await load
 
     load = asyncio.run(under_fire())

@@ -1,5 +1,7 @@
 """The command for records that may name or show somebody who objects."""
 
+import re
+
 import click
 
 from sayso.cli.common import Context, json_option
@@ -53,9 +55,6 @@ def review(
 
 
 def _key(record: str) -> int:
-    try:
-        if len(record) == 16:
-            return int(record, 16)
-    except ValueError:
-        pass
-    raise UsageError("a record's key has 16 hexadecimal digits", "see `sayso review`")
+    if not re.fullmatch("[0-9a-fA-F]{16}", record):
+        raise UsageError("a record's key has 16 hexadecimal digits", "see `sayso review`")
+    return int(record, 16)

@@ -1,6 +1,5 @@
 """Keys of programs that hand in events or ask the assistant: shown once, kept as keyed hashes."""
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -13,6 +12,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, select, update
 
 from sayso.errors import UsageError
+from sayso.rights import keyed
 from sayso.rights.database import Rights, now
 from sayso.rights.tables import api_keys
 
@@ -120,9 +120,7 @@ def revoke(rights: Rights, name: str) -> ApiKey:
 
 
 def _hash(rights: Rights, key: str) -> str:
-    secret = rights.workspace.secret
-    encoded = key.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"api-key").hexdigest()
+    return keyed.digest(rights.workspace, "api-key", key)
 
 
 def _api_key(row: Row[*tuple[Any, ...]]) -> ApiKey:

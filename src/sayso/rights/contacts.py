@@ -7,12 +7,11 @@ An objection may name an address alone. Its person is then a stand-in, and it ho
 that a service knows by that address later, too.
 """
 
-import hashlib
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select
 
-from sayso.rights import linking
+from sayso.rights import keyed, linking
 from sayso.rights.database import Rights
 from sayso.rights.tables import accounts, contacts
 
@@ -67,6 +66,4 @@ def accounts_of(connection: Connection, rights: Rights, email: str) -> set[str]:
 
 def digest(rights: Rights, email: str) -> str:
     """Return the keyed hash of an address; upper and lower case are the same address."""
-    secret = rights.workspace.secret
-    encoded = email.strip().lower().encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"e-mail").hexdigest()
+    return keyed.digest(rights.workspace, "e-mail", email.strip().lower())

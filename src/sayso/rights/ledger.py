@@ -14,8 +14,6 @@ from sayso.rights.tables import ledger
 
 GENESIS = "0" * 64
 AT_ONCE = 1000  # rows in memory at a time
-
-
 _NEWEST: Final = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
 
 

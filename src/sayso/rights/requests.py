@@ -1,6 +1,5 @@
 """How an objection came, and whom to tell of its steps: kept only as long as there is to tell."""
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -14,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from sayso.errors import UsageError
+from sayso.rights import keyed
 from sayso.rights.database import Rights, now
 from sayso.rights.tables import requests
 
@@ -145,6 +145,4 @@ def forget(connection: Connection, request: str) -> None:
 
 
 def _hash(rights: Rights, code: str) -> str:
-    secret = rights.workspace.secret
-    encoded = code.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=32, key=secret, person=b"mail-code").hexdigest()
+    return keyed.digest(rights.workspace, "mail-code", code)
